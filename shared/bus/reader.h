@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading chosen partitions without a group: replies at the gateway, the event log at a worker. One thread only. */
+#ifndef ROUNDTRIP_BUS_READER_H
+#define ROUNDTRIP_BUS_READER_H
+
+#include "bus/bus.h"
+#include "bus/consumer.h" /* struct message */
+
+struct reader;
+
+#define READER_BEGINNING INT64_C(-2)
+#define READER_END       INT64_C(-1)
+
+int reader_open(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
+                struct bus_error *ret_error) __attribute__((warn_unused_result));
+void reader_close(struct reader *reader); /* NULL is allowed */
+
+/** Starts reading a partition at `offset` (or READER_BEGINNING, READER_END) beside those it reads already. 0 or -errno. */
+int reader_add(struct reader *reader, const char *topic, int32_t partition, int64_t offset)
+    __attribute__((warn_unused_result));
+/** Stops reading a partition. */
+void reader_remove(struct reader *reader, const char *topic, int32_t partition);
+int reader_fd(const struct reader *reader); /* edge: drain until reader_poll() gives nothing */
+/** The next record, or NULL when none came within `timeout_ms` (0: do not wait). Owned by the caller. */
+struct message *reader_poll(struct reader *reader, int timeout_ms);
+/** The partition's low and high watermark, asked of the broker. 0 or -errno. */
+int reader_watermarks(struct reader *reader, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
+                      struct bus_error *ret_error) __attribute__((warn_unused_result));
+/** Number of partitions of a topic, or -errno (-ENOENT: no such topic). */
+int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error);
+/** The cluster's id; borrowed, lives as long as the reader; NULL when no broker answered within BUS_TIMEOUT_MS. */
+const char *reader_cluster_id(struct reader *reader);
+/** False while no broker can be reached, as far as this reader has noticed. Thread-safe. */
+bool reader_connected(const struct reader *reader);
+
+#endif

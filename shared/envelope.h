@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The message contract: commands, events, claims and replies as CloudEvents 1.0 in Kafka's binary content mode.
+ *
+ * The only codec: gateway, workers and tests go through it. Decoding borrows from the record, encoding borrows from
+ * the struct; both are pure. To add a header: a member here, a row in envelope.c's table of that message, and a line in
+ * shared/README.md.
+ */
+#ifndef ROUNDTRIP_ENVELOPE_H
+#define ROUNDTRIP_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "record.h"
+#include "slice.h"
+
+#define ENVELOPE_ID_MAX         512 /* bytes of a ce_id */
+#define ENVELOPE_TYPE_MAX       64
+#define ENVELOPE_KEY_MAX        256
+#define ENVELOPE_CORRELATION_MAX 256
+#define ENVELOPE_CLAIM_KEY_PREFIX "__claim/"
+
+/** Where and how to answer. `topic` absent: nobody waits for an answer. */
+struct reply_address {
+    struct slice topic;
+    int32_t partition; /* -1: any, by the correlation id's hash */
+    struct slice correlation;
+};
+
+struct command {
+    struct slice key;  /* the entity's id; absent only for partition-scoped operations */
+    struct slice body; /* JSON, may be empty or absent */
+    struct slice type, id, source, subject, time, content_type;
+    int64_t expiry_ms; /* wall clock, Unix epoch; 0: none */
+    struct slice idempotency_key, traceparent, tracestate, if_match;
+    struct reply_address reply;
+};
+
+enum envelope_error {
+    ENVELOPE_OK,
+    ENVELOPE_NO_TYPE,
+    ENVELOPE_BAD_TYPE,
+    ENVELOPE_BAD_ID,
+    ENVELOPE_BAD_KEY,
+    ENVELOPE_BAD_EXPIRY,
+    ENVELOPE_BAD_REPLY,
+    ENVELOPE_BAD_EVENT,
+    ENVELOPE_BAD_SPECVERSION,
+};
+
+/** One sentence that says what is wrong and what to send instead; static storage. */
+const char *envelope_error_text(enum envelope_error error);
+
+/**
+ * Reads a command. `ret_cmd->id` is absent when the producer gave none: see envelope_position_id(). On an error, what
+ * could be read of the reply address is still set, so that the caller can be told.
+ */
+enum envelope_error envelope_decode_command(const struct record *rec, struct command *ret_cmd)
+    __attribute__((warn_unused_result));
+void envelope_encode_command(const struct command *cmd, struct headers *ret_headers);
+
+/** Writes "topic/partition/offset", the id of a command whose producer gave none; its length, 0 if it does not fit. */
+size_t envelope_position_id(const struct record *rec, char *ret_id, size_t size);
+
+/** Reads the reply address: Spring's 4 big-endian bytes or NestJS's decimal text. False when it is malformed. */
+bool envelope_decode_reply_address(const struct record *rec, struct reply_address *ret_address)
+    __attribute__((warn_unused_result));
+
+struct reply {
+    struct slice correlation, command_id, type;
+    int status; /* HTTP status, 100..599 */
+    struct slice etag, location, retry_after, content_type;
+    bool replayed; /* the outcome of an earlier delivery of the same command */
+    struct slice traceparent, tracestate;
+    struct slice body;
+};
+
+enum envelope_error envelope_decode_reply(const struct record *rec, struct reply *ret_reply)
+    __attribute__((warn_unused_result));
+void envelope_encode_reply(const struct reply *reply, struct headers *ret_headers);
+
+/** The entity after one command, and that command's outcome. The record's key is the entity's. */
+struct event {
+    struct slice type;       /* of the event: "item.created" */
+    struct slice command_id; /* ce_id: the command's */
+    struct slice fingerprint;
+    int status;
+    int32_t command_partition;
+    int64_t command_offset;
+    struct slice claim; /* its writer's claim id */
+    int64_t version;    /* of the entity; 0: it never was */
+    bool exists;        /* false: deleted, or never was; the state is empty */
+    bool binding;       /* false: the outcome says "not now" and the same id may be tried again */
+    struct slice state; /* the record's value */
+    struct slice reply_body; /* present where the answer's body is not the state */
+    struct slice location, content_type, retry_after;
+    struct slice time; /* RFC 3339 */
+    struct slice traceparent, tracestate;
+};
+
+enum envelope_error envelope_decode_event(const struct record *rec, struct event *ret_event)
+    __attribute__((warn_unused_result));
+void envelope_encode_event(const struct event *event, struct headers *ret_headers);
+
+/** The claim id when the record is a claim, else SLICE_NONE. */
+struct slice envelope_claim_of(const struct record *rec);
+
+/** 128-bit hash of type, key and body in 32 hex digits (XXH3): says whether a repeated id means the same command. */
+#define ENVELOPE_FINGERPRINT_LEN 32
+void envelope_fingerprint(const struct command *cmd, char ret_hex[ENVELOPE_FINGERPRINT_LEN]);
+
+/** Writes a new UUIDv7 (RFC 9562) and a NUL. Thread-safe. */
+#define ENVELOPE_UUID_SIZE 37
+void envelope_new_id(int64_t wall_ms, char ret_id[ENVELOPE_UUID_SIZE]);
+
+#endif

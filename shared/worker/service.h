@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a worker is: a table of operations, each a pure function from (entity before, command) to a decision.
+ *
+ * To add a worker: a folder with handlers.c, a `struct service` literal in main.c that calls worker_main(), one line in
+ * CMake, a row in the gateway's routes, a stanza in docker-compose.yml. The runtime does the rest: decoding, partition
+ * check, expiry, idempotency, If-Match, versions, events, replies, offsets, dead letters.
+ */
+#ifndef ROUNDTRIP_WORKER_SERVICE_H
+#define ROUNDTRIP_WORKER_SERVICE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "config.h"
+#include "envelope.h"
+
+/** An entity as it was before the command: exists, or was deleted (version > 0), or never was (version 0). */
+struct entity {
+    bool exists;
+    int64_t version;
+    struct slice state; /* JSON; empty when it does not exist */
+};
+
+/** A running computation's hold on the world. Shared with the runtime: only these members, only by these rules. */
+struct job {
+    _Atomic bool stop;     /* set by the runtime: deadline passed or shutting down; the handler must return within 100 ms */
+    int64_t deadline_ns;   /* clock_mono_ns(); INT64_MAX: none */
+};
+
+/** Walks the entities of the command's partition in key order; for partition-scoped reads. */
+struct scan;
+/** Moves to the first existing entity with a key greater than `after` (absent: from the start); false at the end. */
+bool scan_seek(struct scan *scan, struct slice after);
+/** Moves to the next one; false at the end. */
+bool scan_next(struct scan *scan);
+struct slice scan_key(const struct scan *scan);
+struct slice scan_state(const struct scan *scan);
+
+/** One call of a handler. Everything is borrowed until the handler returns. */
+struct call {
+    const struct command *cmd;
+    struct entity before;
+    bool running;      /* a pooled write of the same key is running now */
+    int64_t now_ms;    /* wall clock */
+    struct scan *scan; /* partition-scoped operations only, else NULL */
+    struct job *job;   /* pooled operations only, else NULL */
+};
+
+enum effect { EFFECT_NONE, EFFECT_PUT, EFFECT_DELETE };
+
+/** What shall happen. Zero-initialised, status 0, until the handler decides; the runtime owns and frees it. */
+struct decision {
+    int status;
+    enum effect effect;
+    struct buf state;    /* EFFECT_PUT: the entity's whole new state */
+    struct buf body;     /* the answer's body; empty with EFFECT_PUT: the state is the body */
+    const char *content_type; /* static; NULL: application/json */
+};
+
+typedef void handler_fn(const struct call *call, struct decision *ret_decision);
+
+/** The answer is the entity's state (a read), or `status` with an empty body. */
+void decide_state(struct decision *d, const struct call *call);
+void decide_status(struct decision *d, int status);
+/** An error of the caller's: problem+json, no effect. `detail` says what to do. */
+void decide_problem(struct decision *d, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/** The entity becomes `d->state`, which the handler has written. */
+void decide_put(struct decision *d, int status);
+void decide_delete(struct decision *d, int status);
+
+enum operation_kind {
+    OPERATION_READ,  /* no event; answered when every write before it is durable */
+    OPERATION_WRITE, /* exactly one event, whatever the decision */
+};
+enum operation_scope {
+    SCOPE_KEY,       /* about the entity of the record's key */
+    SCOPE_PARTITION, /* about all entities of the partition it was sent to; the key is not looked at; reads only */
+};
+enum operation_place {
+    RUN_INLINE, /* on the loop: microseconds, no blocking */
+    RUN_POOL,   /* on a pool thread: may take long; must look at call->job */
+};
+
+struct operation {
+    const char *type; /* ce_type of the command: "item.create" */
+    enum operation_kind kind;
+    enum operation_scope scope;
+    enum operation_place place;
+    handler_fn *handler;
+    const char *event_type; /* ce_type of its event when it had an effect: "item.created" */
+};
+
+enum key_order {
+    KEY_TEXT,  /* any bytes, in byte order */
+    KEY_INT64, /* decimal int64 in its only spelling, in numeric order; another key is dead-lettered */
+};
+
+struct service {
+    const char *name;    /* topics are <name>.commands, <name>.events, dlq.<name>.commands */
+    const char *summary; /* one sentence for --help */
+    enum key_order key_order;
+    const struct operation *operations; /* ended by a row whose type is NULL */
+};
+
+/** Runs the service until SIGTERM or SIGINT: the exit status. */
+int worker_main(const struct service *service, int argc, char **argv);
+
+#endif
