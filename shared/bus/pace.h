@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When to send: at once while few records are on their way, together in beats while many are.
+ *
+ * Pure: the time and the counts are parameters. Two thresholds (hysteresis), because with one, the first records of
+ * every burst would still go out one by one.
+ */
+#ifndef ROUNDTRIP_BUS_PACE_H
+#define ROUNDTRIP_BUS_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Records on their way from which gathering starts, and below which it ends. Measured; see tests/bench/README.md. */
+#define PACE_ENTER 24
+#define PACE_LEAVE 8
+/** Between two beats, in ns. */
+#define PACE_INTERVAL_NS INT64_C(500000)
+
+/** Zero-initialised: idle. */
+struct pace {
+    bool gathering;
+    int64_t last_beat_ns;
+};
+
+/** May a record go out now? `in_flight`: sent and not delivered yet; `gathered`: waiting here, this one not counted. */
+bool pace_may_send(struct pace *pace, int64_t in_flight, int64_t gathered, int64_t now_ns);
+/** When what is gathered must go out; INT64_MAX when nothing is. */
+int64_t pace_due_ns(const struct pace *pace, int64_t gathered);
+/** A beat: everything gathered goes out now. `in_flight` includes it. */
+void pace_beat(struct pace *pace, int64_t in_flight, int64_t now_ns);
+
+#endif
