@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading chosen partitions into one queue, by librdkafka's simple consumer: no group, no rebalance. */
+#include "bus/reader.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "rk.h"
+
+#define TOPICS_MAX 8
+
+struct reader {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    int fd;
+    const char *role;
+    rd_kafka_topic_t *topics[TOPICS_MAX];
+    size_t topic_count;
+    char *cluster_id;
+    _Atomic bool connected;
+};
+
+static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
+{
+    struct reader *reader = opaque;
+    if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        atomic_store(&reader->connected, false);
+    log_debug("reader error", "role=%s error=\"%s\" reason=\"%s\"", reader->role, rd_kafka_err2name(err), reason);
+}
+
+int reader_open(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
+                struct bus_error *ret_error)
+{
+    static const struct rk_setting own[] = {
+        {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
+        {"fetch.min.bytes", "1"},        {"fetch.error.backoff.ms", "5"},
+        {"queued.min.messages", "10000"}, {"auto.offset.reset", "earliest"},
+        {NULL, NULL},
+    };
+    struct reader *reader = calloc(1, sizeof(*reader));
+    if (!reader)
+        return -ENOMEM;
+    int err = -EINVAL;
+    reader->fd = -1;
+    reader->role = role;
+    reader->connected = true;
+    rd_kafka_conf_t *conf = rk_conf(settings, role, own, ret_error);
+    if (!conf)
+        goto fail;
+    rd_kafka_conf_set_opaque(conf, reader);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    reader->rk = rk_new(RD_KAFKA_CONSUMER, conf, ret_error);
+    if (!reader->rk)
+        goto fail;
+    reader->queue = rd_kafka_queue_new(reader->rk);
+    reader->fd = rk_queue_fd(reader->queue);
+    if (reader->fd < 0) {
+        err = reader->fd;
+        rk_error_set(ret_error, "cannot make an eventfd: %s; raise the limit of open files", strerror(-err));
+        goto fail;
+    }
+    *ret_reader = reader;
+    return 0;
+fail:
+    reader_close(reader);
+    return err;
+}
+
+void reader_close(struct reader *reader)
+{
+    if (!reader)
+        return;
+    if (reader->queue)
+        rd_kafka_queue_destroy(reader->queue);
+    for (size_t i = 0; i < reader->topic_count; i++)
+        rd_kafka_topic_destroy(reader->topics[i]);
+    if (reader->rk) {
+        if (reader->cluster_id)
+            rd_kafka_mem_free(reader->rk, reader->cluster_id);
+        rd_kafka_destroy(reader->rk);
+    }
+    if (reader->fd >= 0)
+        close(reader->fd);
+    free(reader);
+}
+
+static rd_kafka_topic_t *topic_of(struct reader *reader, const char *name)
+{
+    for (size_t i = 0; i < reader->topic_count; i++) {
+        if (strcmp(rd_kafka_topic_name(reader->topics[i]), name) == 0)
+            return reader->topics[i];
+    }
+    if (reader->topic_count == TOPICS_MAX)
+        return NULL;
+    rd_kafka_topic_t *rkt = rd_kafka_topic_new(reader->rk, name, NULL);
+    if (rkt)
+        reader->topics[reader->topic_count++] = rkt;
+    return rkt;
+}
+
+int reader_add(struct reader *reader, const char *topic, int32_t partition, int64_t offset)
+{
+    rd_kafka_topic_t *rkt = topic_of(reader, topic);
+    if (!rkt)
+        return -ENOMEM;
+    int64_t start = offset == READER_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING
+                    : offset == READER_END     ? RD_KAFKA_OFFSET_END
+                                               : offset;
+    if (rd_kafka_consume_start_queue(rkt, partition, start, reader->queue) == 0)
+        return 0;
+    return rk_errno(rd_kafka_last_error());
+}
+
+void reader_remove(struct reader *reader, const char *topic, int32_t partition)
+{
+    rd_kafka_topic_t *rkt = topic_of(reader, topic);
+    if (rkt && rd_kafka_consume_stop(rkt, partition) != 0)
+        log_debug("reader stop", "topic=%s partition=%d error=\"%s\"", topic, partition,
+                  rd_kafka_err2str(rd_kafka_last_error()));
+}
+
+int reader_fd(const struct reader *reader)
+{
+    return reader->fd;
+}
+
+struct message *reader_poll(struct reader *reader, int timeout_ms)
+{
+    rk_fd_clear(reader->fd);
+    for (;;) {
+        rd_kafka_message_t *native = rd_kafka_consume_queue(reader->queue, timeout_ms);
+        if (!native) {
+            rd_kafka_poll(reader->rk, 0); /* error callbacks live on another queue */
+            return NULL;
+        }
+        if (!native->err) {
+            atomic_store_explicit(&reader->connected, true, memory_order_relaxed);
+            return rk_message_wrap(native);
+        }
+        if (native->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            log_warn("reader event", "role=%s error=\"%s\"", reader->role, rd_kafka_message_errstr(native));
+        rd_kafka_message_destroy(native);
+    }
+}
+
+int reader_watermarks(struct reader *reader, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
+                      struct bus_error *ret_error)
+{
+    rd_kafka_resp_err_t err =
+        rd_kafka_query_watermark_offsets(reader->rk, topic, partition, ret_low, ret_high, BUS_TIMEOUT_MS);
+    atomic_store(&reader->connected, !err);
+    if (err)
+        rk_error_set(ret_error, "cannot read the ends of %s/%d: %s", topic, partition, rd_kafka_err2str(err));
+    return rk_errno(err);
+}
+
+int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error)
+{
+    rd_kafka_topic_t *rkt = topic_of(reader, topic);
+    if (!rkt)
+        return -ENOMEM;
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t err = rd_kafka_metadata(reader->rk, 0, rkt, &metadata, BUS_TIMEOUT_MS);
+    atomic_store(&reader->connected, !err);
+    if (err) {
+        rk_error_set(ret_error, "no metadata of topic %s: %s; is Kafka running at that address?", topic,
+                     rd_kafka_err2str(err));
+        return rk_errno(err);
+    }
+    const rd_kafka_metadata_topic_t *found = metadata->topic_cnt == 1 ? &metadata->topics[0] : NULL;
+    int32_t count = found && !found->err ? found->partition_cnt : -ENOENT;
+    if (count <= 0) {
+        rk_error_set(ret_error, "topic %s does not exist; make it with roundtrip-topics", topic);
+        count = -ENOENT;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return count;
+}
+
+const char *reader_cluster_id(struct reader *reader)
+{
+    if (!reader->cluster_id)
+        reader->cluster_id = rd_kafka_clusterid(reader->rk, BUS_TIMEOUT_MS);
+    return reader->cluster_id;
+}
+
+bool reader_connected(const struct reader *reader)
+{
+    return atomic_load_explicit(&reader->connected, memory_order_relaxed);
+}
