@@ -67,7 +67,7 @@ static void call_assigned(struct consumer *consumer, const rd_kafka_topic_partit
     free(committed);
 }
 
-static void assign(struct consumer *consumer, rd_kafka_topic_partition_list_t *parts)
+static void take(struct consumer *consumer, rd_kafka_topic_partition_list_t *parts)
 {
     if (!read_committed(consumer, parts))
         return;
@@ -89,7 +89,7 @@ static void assign(struct consumer *consumer, rd_kafka_topic_partition_list_t *p
     call_assigned(consumer, parts);
 }
 
-static void revoke(struct consumer *consumer)
+static void give_up(struct consumer *consumer)
 {
     rd_kafka_topic_partition_list_t *parts = consumer->assignment;
     if (consumer->assigned && parts) {
@@ -115,9 +115,9 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
     log_info("rebalance", "group=%s event=%s partitions=%d", consumer->options.group,
              err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "assign" : "revoke", parts->cnt);
     if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
-        assign(consumer, parts);
+        take(consumer, parts);
     else
-        revoke(consumer);
+        give_up(consumer);
 }
 
 static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
