@@ -15,7 +15,7 @@
 #include "record.h"
 #include "slice.h"
 
-#define ENVELOPE_ID_MAX         512 /* bytes of a ce_id */
+#define ENVELOPE_ID_MAX         400 /* bytes of a ce_id; LMDB keys end at 511 */
 #define ENVELOPE_TYPE_MAX       64
 #define ENVELOPE_KEY_MAX        256
 #define ENVELOPE_CORRELATION_MAX 256

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The local copy of one partition's event log: entities and outcomes in LMDB, rebuildable, never ahead of the log.
+ *
+ * Only final events are applied, each batch in one transaction with the checkpoint. Nothing is synced per batch: after
+ * the machine itself went down uncleanly the copy is wiped and rebuilt from the log (state_open() notices by boot id).
+ * One thread only. The only module that includes lmdb.h.
+ */
+#ifndef ROUNDTRIP_STATE_H
+#define ROUNDTRIP_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "journal.h"
+#include "slice.h"
+
+struct state;
+
+#define STATE_ERROR_SIZE 256
+struct state_error {
+    char text[STATE_ERROR_SIZE];
+};
+
+/** What the copy is a copy of. Another one on disk: wiped, since it can be rebuilt. */
+struct state_binding {
+    const char *cluster_id, *topic;
+    int32_t partition;
+    bool int64_keys; /* keys are canonical decimal int64, kept in numeric order */
+};
+
+/** Opens or makes `dir`. 0, or -errno and `ret_error`. `*ret_wiped`: why the old contents were dropped, or NULL. */
+int state_open(const char *dir, const struct state_binding *binding, struct state **ret_state, const char **ret_wiped,
+               struct state_error *ret_error) __attribute__((warn_unused_result));
+/** Syncs and closes. NULL is allowed. */
+void state_close(struct state *state);
+/** Drops everything, for a rebuild. */
+int state_wipe(struct state *state, struct state_error *ret_error) __attribute__((warn_unused_result));
+
+/** The offset of the next record to apply; -1: nothing was applied. */
+int64_t state_checkpoint(const struct state *state);
+/** The claim in force at the checkpoint. */
+struct journal_reader state_reader(const struct state *state);
+
+/** An outcome as stored: what a repeated command is answered with. */
+struct state_outcome {
+    struct slice fingerprint;
+    int status;
+    bool binding;
+    int64_t version;
+    bool exists;
+    int64_t time_ms; /* wall clock of the event */
+    struct slice body, content_type, location;
+};
+
+/** One record of the log, as it changes the copy. */
+struct state_change {
+    int64_t offset;
+    enum { STATE_EVENT, STATE_CLAIM, STATE_VOID } kind;
+    struct slice key;       /* EVENT, VOID: the entity's; CLAIM: the claim id */
+    struct slice value;     /* EVENT: the entity's state */
+    int64_t version;        /* EVENT */
+    bool exists;            /* EVENT */
+    struct slice command_id; /* EVENT; absent: a repair, without an outcome */
+    struct state_outcome outcome;
+};
+
+/**
+ * Applies `changes` (ascending offsets) in one transaction and moves the checkpoint to `next_offset`. A VOID change marks
+ * its key for repair until a later EVENT of that key. 0 or -errno (-ENOSPC: disk full) and `ret_error`: nothing applied.
+ */
+int state_apply(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
+                struct state_error *ret_error) __attribute__((warn_unused_result));
+
+/** The entity's state; false: it never was. `ret_value` is valid until the next state_apply() or state_reads_end(). */
+bool state_entity(struct state *state, struct slice key, bool *ret_exists, int64_t *ret_version,
+                  struct slice *ret_value);
+/** The outcome of a command id; borrowed like state_entity()'s value. */
+bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome);
+/** Ends the read snapshot, so that old pages can be reused; the next read starts another. Call when idle. */
+void state_reads_end(struct state *state);
+
+/** Removes outcomes older than `before_ms`, at most `limit`; how many, or -errno. */
+int state_expire(struct state *state, int64_t before_ms, int limit, struct state_error *ret_error);
+
+/** Keys marked for repair, in order; false when there is none after `after` (absent: from the first). Copies into `ret_key`. */
+bool state_next_repair(struct state *state, struct slice after, char *ret_key, size_t size, size_t *ret_len);
+
+/** The first entity record with key > `after` (absent: the first), existing or not; false at the end. */
+bool state_next_entity(struct state *state, struct slice after, struct slice *ret_key, bool *ret_exists,
+                       struct slice *ret_value);
+
+/** Is `key` a canonical decimal int64? Pure. */
+bool state_key_is_int64(struct slice key, int64_t *ret_value);
+
+#endif
