@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A Kafka broker for a first run and for tests: librdkafka's mock cluster as a process of its own. Keeps
+ * nothing.
+ *
+ * Only this program and shared/bus include librdkafka: a mock cluster is not a client, so it does not belong
+ * into bus.
+ */
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "log.h"
+#include "topics/topic_table.h"
+
+static const struct config_key broker_settings[] = {
+    {"ready-file", CONFIG_STRING, "", 0, 0, "file to write the address into once ready; removed at exit"},
+    {"parent-pid", CONFIG_INT, "0", 0, INT32_MAX,
+     "exit when that process is gone, so that no orphan stays; 0: do not"},
+    {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
+};
+
+struct broker {
+    rd_kafka_t *rk;
+    rd_kafka_mock_cluster_t *cluster;
+    const char *address; /* "127.0.0.1:PORT"; the cluster's */
+};
+
+static void write_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    log_at(level <= 3 ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG, "librdkafka", "facility=%s text=\"%s\"", facility,
+           text);
+}
+
+/*
+ * The mock leaves Nagle's algorithm on: the second of two answers waits for the acknowledgement of the first
+ * (measured: 41 ms instead of 0.4). Linux hands TCP_NODELAY down from a listening socket to what it accepts,
+ * so it is set there.
+ */
+static void disable_nagle(void)
+{
+    struct rlimit limit;
+    int last = getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < 1024 ? (int)limit.rlim_cur : 1024;
+    for (int fd = STDERR_FILENO + 1; fd < last; fd++) {
+        int listens = 0, on = 1;
+        socklen_t len = sizeof(listens);
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens)
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    }
+}
+
+static int open_broker(struct broker *broker)
+{
+    char text[256] = "out of memory";
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_log_cb(conf, write_log);
+    broker->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    if (!broker->rk) {
+        rd_kafka_conf_destroy(conf);
+        log_error("cannot start", "reason=\"%s\"", text);
+        return -1;
+    }
+    broker->cluster = rd_kafka_mock_cluster_new(broker->rk, 1);
+    if (!broker->cluster) {
+        log_error("cannot start", "reason=\"the mock cluster found no port on 127.0.0.1\"");
+        return -1;
+    }
+    disable_nagle();
+#if RD_KAFKA_VERSION >= 0x020600ff /* older ones always wait 3 s for a group's first members */
+    rd_kafka_mock_group_initial_rebalance_delay_ms(broker->cluster, 50);
+#endif
+    broker->address = rd_kafka_mock_cluster_bootstraps(broker->cluster);
+    return 0;
+}
+
+static void close_broker(struct broker *broker)
+{
+    if (broker->cluster)
+        rd_kafka_mock_cluster_destroy(broker->cluster);
+    if (broker->rk)
+        rd_kafka_destroy(broker->rk);
+}
+
+static int make_topics(struct broker *broker, const struct config *config)
+{
+    static struct topic_plan plan;
+    struct bus_error error;
+    struct topic_options options = topic_options_of(config);
+    if (!topic_plan_make(&options, &plan, &error)) {
+        fprintf(stderr, "roundtrip-embedded-broker: %s\n", error.text);
+        return -1;
+    }
+    for (size_t i = 0; i < plan.count; i++) {
+        rd_kafka_resp_err_t err =
+            rd_kafka_mock_topic_create(broker->cluster, plan.topics[i].name, plan.topics[i].partitions, 1);
+        if (err) {
+            log_error("cannot make topic", "topic=%s reason=\"%s\"", plan.topics[i].name,
+                      rd_kafka_err2str(err));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Whole or not at all: a reader that polls for the file never sees half an address. */
+static int write_ready_file(const char *path, const char *address)
+{
+    char partial[4096];
+    if (!*path)
+        return 0;
+    FILE *file = NULL;
+    if (snprintf(partial, sizeof(partial), "%s.new", path) < (int)sizeof(partial))
+        file = fopen(partial, "w");
+    bool written = file && fprintf(file, "%s\n", address) > 0;
+    if ((file && fclose(file) != 0) || !written || rename(partial, path) != 0) {
+        log_error("cannot write the ready file", "path=\"%s\" errno=%d", path, errno);
+        return -1;
+    }
+    return 0;
+}
+
+/* Readable when that process ends; -1 and ESRCH when it has ended already. */
+static int open_process(int64_t pid)
+{
+    return (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+}
+
+/* Until SIGTERM, SIGINT or the end of the process we were told to live with. */
+static int wait_for_end(int signals, int64_t parent_pid)
+{
+    struct pollfd fds[] = {{.fd = signals, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    if (parent_pid > 0 && (fds[1].fd = open_process(parent_pid)) < 0) {
+        if (errno == ESRCH)
+            return 0;
+        log_error("cannot watch the parent", "pid=%lld errno=%d", (long long)parent_pid, errno);
+        return -1;
+    }
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+    log_info("stopping", "reason=%s", fds[0].revents ? "signal" : "parent-gone");
+    if (fds[1].fd >= 0)
+        close(fds[1].fd);
+    return 0;
+}
+
+/* Before any thread starts, so that all of them have the signals blocked; -1 on failure. */
+static int open_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static int run(const struct config *config)
+{
+    int result = EXIT_FAILURE;
+    struct broker broker = {.rk = NULL};
+    const char *ready_file = config_string(config, "ready-file");
+    int signals = open_signals();
+    if (signals < 0 || open_broker(&broker) != 0 || make_topics(&broker, config) != 0)
+        goto out;
+    printf("%s\n", broker.address);
+    fflush(stdout);
+    if (write_ready_file(ready_file, broker.address) != 0)
+        goto out;
+    log_info("ready", "address=%s durable=no", broker.address);
+    if (wait_for_end(signals, config_int(config, "parent-pid")) == 0)
+        result = EXIT_SUCCESS;
+    if (*ready_file)
+        unlink(ready_file);
+out:
+    close_broker(&broker);
+    if (signals >= 0)
+        close(signals);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct config_key *const tables[] = {topic_settings, broker_settings, NULL};
+    static const struct config_program program = {
+        "roundtrip-embedded-broker",
+        "Runs a Kafka broker in memory, on a free port of 127.0.0.1, with the topics made. Keeps nothing "
+        "once it ends.",
+        tables};
+    extern char **environ;
+    struct config *config = NULL;
+    switch (config_load(&program, argc, argv, environ, stdout, stderr, &config)) {
+    case CONFIG_EXIT:
+        return EXIT_SUCCESS;
+    case CONFIG_WRONG:
+        return 2;
+    case CONFIG_RUN:
+        break;
+    }
+    log_init("embedded-broker", LOG_LEVEL_INFO);
+    int result = run(config);
+    config_free(config);
+    return result;
+}
