@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What handlers say, put into a decision. */
+#include "worker/service.h"
+
+#include "problem.h"
+
+/* A decision says one thing: the last call wins. */
+static void answer(struct decision *d, int status, enum effect effect)
+{
+    d->status = status;
+    d->effect = effect;
+    d->content_type = NULL;
+    buf_clear(&d->body);
+    if (effect != EFFECT_PUT)
+        buf_clear(&d->state);
+}
+
+void decide_state(struct decision *d, const struct call *call)
+{
+    answer(d, 200, EFFECT_NONE);
+    buf_append_slice(&d->body, call->before.state);
+}
+
+void decide_status(struct decision *d, int status)
+{
+    answer(d, status, EFFECT_NONE);
+}
+
+void decide_problem(struct decision *d, int status, const char *format, ...)
+{
+    struct buf detail = {0};
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&detail, format, args);
+    va_end(args);
+    answer(d, status, EFFECT_NONE);
+    problem_write(&d->body, status, buf_slice(&detail));
+    d->body.failed |= detail.failed;
+    d->content_type = PROBLEM_CONTENT_TYPE;
+    buf_done(&detail);
+}
+
+/* A half-written state must never become an event. */
+void decide_put(struct decision *d, int status)
+{
+    if (!buf_ok(&d->state))
+        decide_problem(d, 503, "The service is out of memory; try again later");
+    else
+        answer(d, status, EFFECT_PUT);
+}
+
+void decide_delete(struct decision *d, int status)
+{
+    answer(d, status, EFFECT_DELETE);
+}
