@@ -3,8 +3,9 @@
  * The message contract: commands, events, claims and replies as CloudEvents 1.0 in Kafka's binary content mode.
  *
  * The only codec: gateway, workers and tests go through it. Decoding borrows from the record, encoding borrows from
- * the struct; both are pure. To add a header: a member here, a row in envelope.c's table of that message, and a line in
- * shared/README.md.
+ * the struct (and starts the list of headers anew); both are pure and never allocate. Key and value of a record are its
+ * sender's to set. To add a header: a member here, a row in the table of envelope_command.c, envelope_reply.c or
+ * envelope_event.c, and a line in shared/README.md.
  */
 #ifndef ROUNDTRIP_ENVELOPE_H
 #define ROUNDTRIP_ENVELOPE_H
@@ -54,7 +55,8 @@ const char *envelope_error_text(enum envelope_error error);
 
 /**
  * Reads a command. `ret_cmd->id` is absent when the producer gave none: see envelope_position_id(). On an error, what
- * could be read of the reply address is still set, so that the caller can be told.
+ * breaks a rule is absent and the rest, the reply address included, is set, so that the caller can be told. What is set
+ * keeps to the limits above. A deadline before 1970 becomes 1 ms, one after the year 9999 ends there.
  */
 enum envelope_error envelope_decode_command(const struct record *rec, struct command *ret_cmd)
     __attribute__((warn_unused_result));
@@ -83,22 +85,23 @@ void envelope_encode_reply(const struct reply *reply, struct headers *ret_header
 /** The entity after one command, and that command's outcome. The record's key is the entity's. */
 struct event {
     struct slice type;       /* of the event: "item.created" */
-    struct slice command_id; /* ce_id: the command's */
+    struct slice command_id; /* ce_id: the command's; absent: the state is written again, with no command */
     struct slice fingerprint;
     int status;
-    int32_t command_partition;
-    int64_t command_offset;
+    int32_t command_partition; /* -1: none */
+    int64_t command_offset;    /* -1: none */
     struct slice claim; /* its writer's claim id */
     int64_t version;    /* of the entity; 0: it never was */
-    bool exists;        /* false: deleted, or never was; the state is empty */
+    bool exists;        /* false: deleted, or never was; the state is empty. Implies version > 0 */
     bool binding;       /* false: the outcome says "not now" and the same id may be tried again */
     struct slice state; /* the record's value */
     struct slice reply_body; /* present where the answer's body is not the state */
-    struct slice location, content_type, retry_after;
+    struct slice location, content_type, retry_after; /* of the answer */
     struct slice time; /* RFC 3339 */
     struct slice traceparent, tracestate;
 };
 
+/** A record without a value is a tombstone and not an event; one with an empty value is. Claims are not events either. */
 enum envelope_error envelope_decode_event(const struct record *rec, struct event *ret_event)
     __attribute__((warn_unused_result));
 void envelope_encode_event(const struct event *event, struct headers *ret_headers);
@@ -106,7 +109,10 @@ void envelope_encode_event(const struct event *event, struct headers *ret_header
 /** The claim id when the record is a claim, else SLICE_NONE. */
 struct slice envelope_claim_of(const struct record *rec);
 
-/** 128-bit hash of type, key and body in 32 hex digits (XXH3): says whether a repeated id means the same command. */
+/**
+ * 128-bit hash of type, key and body in 32 hex digits (XXH3): says whether a repeated id means the same command. Their
+ * lengths count too, so bytes cannot move from one to the next; absent and empty are the same.
+ */
 #define ENVELOPE_FINGERPRINT_LEN 32
 void envelope_fingerprint(const struct command *cmd, char ret_hex[ENVELOPE_FINGERPRINT_LEN]);
 

@@ -10,7 +10,7 @@
 
 #define RECORD_HEADERS_MAX 48
 /** Room for header values that have no storage elsewhere (numbers, times, 4-byte partitions). */
-#define RECORD_SCRATCH 512
+#define RECORD_SCRATCH 1024
 
 /** A header's value is bytes; absent (`p == NULL`) is Kafka's null. Names are NUL-terminated. */
 struct header {

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events: the entity after one command and that command's outcome; the log of them is the truth. */
+#include "envelope.h"
+
+#include "envelope_fields.h"
+
+struct event_wire {
+    struct event ev;
+    struct slice specversion, source, content_type, status, version, deleted, binding, partition, offset;
+};
+
+static const struct field event_fields[] = {
+    FIELD("ce_id", event_wire, ev.command_id),
+    FIELD("ce_type", event_wire, ev.type),
+    FIELD("ce_specversion", event_wire, specversion),
+    FIELD("ce_source", event_wire, source),
+    FIELD("ce_time", event_wire, ev.time),
+    FIELD("content-type", event_wire, content_type),
+    FIELD("ce_fingerprint", event_wire, ev.fingerprint),
+    FIELD("ce_claim", event_wire, ev.claim),
+    FIELD("ce_version", event_wire, version),
+    FIELD("ce_deleted", event_wire, deleted),
+    FIELD(":status", event_wire, status),
+    FIELD("ce_commandpartition", event_wire, partition),
+    FIELD("ce_commandoffset", event_wire, offset),
+    FIELD("ce_binding", event_wire, binding),
+    FIELD("reply-body", event_wire, ev.reply_body),
+    FIELD("reply-content-type", event_wire, ev.content_type),
+    FIELD("reply-location", event_wire, ev.location),
+    FIELD("reply-retry-after", event_wire, ev.retry_after),
+    FIELD("traceparent", event_wire, ev.traceparent),
+    FIELD("tracestate", event_wire, ev.tracestate),
+};
+#define EVENT_FIELDS (sizeof(event_fields) / sizeof(event_fields[0]))
+
+/* A number that is -1 when its header is absent. */
+static bool read_position(struct slice text, int64_t max, int64_t *ret_value)
+{
+    *ret_value = -1;
+    return !text.p || fields_read_int(text, 0, max, ret_value);
+}
+
+static struct slice keep_position(struct headers *headers, int64_t value)
+{
+    return value < 0 ? SLICE_NONE : fields_keep_int(headers, value);
+}
+
+static bool read_numbers(struct event_wire *wire)
+{
+    struct event *ev = &wire->ev;
+    int64_t status, partition;
+    if (!fields_read_int(wire->status, 100, 599, &status) ||
+        !fields_read_int(wire->version, 0, INT64_MAX, &ev->version) ||
+        !read_position(wire->partition, INT32_MAX, &partition) ||
+        !read_position(wire->offset, INT64_MAX, &ev->command_offset))
+        return false;
+    ev->status = (int)status;
+    ev->command_partition = (int32_t)partition;
+    return true;
+}
+
+enum envelope_error envelope_decode_event(const struct record *rec, struct event *ret_event)
+{
+    struct event_wire wire = {.ev = {.state = rec->value, .binding = true}};
+    struct event *ev = &wire.ev;
+    bool deleted = false;
+    if (!rec->value.p) /* a tombstone */
+        return ENVELOPE_BAD_EVENT;
+    fields_read(rec, event_fields, EVENT_FIELDS, &wire);
+    if (ev->type.len == 0 || ev->claim.len == 0 || !read_numbers(&wire) ||
+        !fields_read_bool(wire.deleted, &deleted) || !fields_read_bool(wire.binding, &ev->binding))
+        return ENVELOPE_BAD_EVENT;
+    ev->exists = ev->version > 0 && !deleted; /* version 0: it never was */
+    fields_limit_trace(&ev->traceparent, &ev->tracestate);
+    *ret_event = *ev;
+    return ENVELOPE_OK;
+}
+
+void envelope_encode_event(const struct event *event, struct headers *ret_headers)
+{
+    headers_init(ret_headers);
+    struct event_wire wire = {
+        .ev = *event,
+        .specversion = SLICE("1.0"),
+        .source = SLICE("roundtrip"),
+        .status = fields_keep_int(ret_headers, event->status),
+        .version = fields_keep_int(ret_headers, event->version),
+        .partition = keep_position(ret_headers, event->command_partition),
+        .offset = keep_position(ret_headers, event->command_offset),
+    };
+    if (event->exists)
+        wire.content_type = SLICE("application/json"); /* of the value, which is the state */
+    if (!event->exists && event->version > 0)
+        wire.deleted = SLICE("true");
+    if (!event->binding)
+        wire.binding = SLICE("false");
+    fields_write(event_fields, EVENT_FIELDS, &wire, ret_headers);
+}
