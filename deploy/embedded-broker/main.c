@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A Kafka broker for a first run and for tests: librdkafka's mock cluster as a process of its own. Keeps
- * nothing.
+ * A Kafka broker in memory, for a first run and for tests: librdkafka's mock cluster as a process of its own.
  *
- * Only this program and shared/bus include librdkafka: a mock cluster is not a client, so it does not belong
- * into bus.
+ * Only this program and shared/bus include librdkafka: a mock cluster is no client, so it has no place in
+ * bus.
  */
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
