@@ -280,10 +280,10 @@ int consumer_resume(struct consumer *consumer, int32_t partition, int64_t offset
 {
     if (!consumer->assigned)
         return -ENOENT;
-    int64_t start = offset < 0 ? RD_KAFKA_OFFSET_BEGINNING : offset;
+    int64_t start = offset < 0 && offset != CONSUMER_CONTINUE ? RD_KAFKA_OFFSET_BEGINNING : offset;
     rd_kafka_topic_partition_list_t *list = one_partition(consumer, partition, start);
     int err = 0;
-    if (!stands_at(consumer, partition, start)) {
+    if (offset != CONSUMER_CONTINUE && !stands_at(consumer, partition, start)) {
         rd_kafka_error_t *error = rd_kafka_seek_partitions(consumer->rk, list, SEEK_TIMEOUT_MS);
         err = error ? rk_errno(rd_kafka_error_code(error)) : rk_errno(list->elems[0].err);
         rd_kafka_error_destroy(error);

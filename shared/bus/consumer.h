@@ -40,7 +40,9 @@ void consumer_close(struct consumer *consumer);
 int consumer_fd(const struct consumer *consumer);
 /** The next record, or NULL when none is waiting. Never blocks except inside the callbacks. */
 struct message *consumer_poll(struct consumer *consumer);
-/** Lets records of the partition flow, from `offset` (-1: the beginning). */
+/** As an offset: on from where consumer_pause() stopped it. */
+#define CONSUMER_CONTINUE INT64_C(-1000)
+/** Lets records of the partition flow, from `offset` (-1: the beginning; CONSUMER_CONTINUE). */
 int consumer_resume(struct consumer *consumer, int32_t partition, int64_t offset) __attribute__((warn_unused_result));
 /** Stops the flow; records already fetched come again after the resume. */
 int consumer_pause(struct consumer *consumer, int32_t partition) __attribute__((warn_unused_result));

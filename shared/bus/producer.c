@@ -50,6 +50,7 @@ struct producer {
     producer_delivered_fn *delivered;
     void *arg;
     const char *role;
+    bool corked;
     /* any thread */
     _Atomic int64_t in_flight;
     _Atomic bool connected, suspect, failed;
@@ -125,6 +126,7 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     producer->role = options->role;
     producer->delivered = options->delivered;
     producer->arg = options->arg;
+    producer->corked = options->corked;
     producer->last = &producer->first;
     producer->connected = true;
     producer->fd = -1;
@@ -255,7 +257,7 @@ static int gather(struct producer *producer, rd_kafka_topic_t *rkt, const struct
         memcpy(item->bytes + rec->key.len, rec->value.p, rec->value.len);
     *producer->last = item;
     producer->last = &item->next;
-    if (producer->gathered_count++ == 0) {
+    if (producer->gathered_count++ == 0 && !producer->corked) {
         uint64_t one = 1; /* the serving thread must learn of the beat */
         ssize_t n = write(producer->fd, &one, sizeof(one));
         (void)n;
@@ -278,7 +280,8 @@ int producer_send(struct producer *producer, const struct record *rec, const str
     if (!rkt) {
         rd_kafka_headers_destroy(list);
     } else {
-        at_once = pace_may_send(&producer->pace, before, producer->gathered_count, clock_mono_ns());
+        at_once = !producer->corked &&
+                  pace_may_send(&producer->pace, before, producer->gathered_count, clock_mono_ns());
         if (at_once)
             err = produce(producer, rkt, rec->partition, rec->key, rec->value, list, opaque);
         else
@@ -315,7 +318,8 @@ static void beat(struct producer *producer, int64_t now_ns)
     producer->first = NULL;
     producer->last = &producer->first;
     producer->gathered_count = 0;
-    pace_beat(&producer->pace, atomic_load(&producer->in_flight), now_ns);
+    if (item)
+        pace_beat(&producer->pace, atomic_load(&producer->in_flight), now_ns);
     while (item) {
         struct gathered *next = item->next;
         struct slice key = item->has_key ? slice_make(item->bytes, item->key_len) : SLICE_NONE;

@@ -157,6 +157,12 @@ int reader_watermarks(struct reader *reader, const char *topic, int32_t partitio
     return rk_errno(err);
 }
 
+int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
+{
+    int64_t low;
+    return rk_errno(rd_kafka_query_watermark_offsets(reader->rk, topic, partition, &low, ret_high, timeout_ms));
+}
+
 int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error)
 {
     rd_kafka_topic_t *rkt = topic_of(reader, topic);

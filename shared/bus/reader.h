@@ -26,6 +26,9 @@ struct message *reader_poll(struct reader *reader, int timeout_ms);
 /** The partition's low and high watermark, asked of the broker. 0 or -errno. */
 int reader_watermarks(struct reader *reader, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
                       struct bus_error *ret_error) __attribute__((warn_unused_result));
+/** The high watermark alone, for a look in passing: waits `timeout_ms` at most. 0 or -errno. */
+int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
+    __attribute__((warn_unused_result));
 /** Number of partitions of a topic, or -errno (-ENOENT: no such topic). */
 int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error);
 /** The cluster's id; borrowed, lives as long as the reader; NULL when no broker answered within BUS_TIMEOUT_MS. */

@@ -15,13 +15,11 @@
 
 struct pool;
 
-/** Zero-initialise, then set the first group. From pool_submit() until `done` is called it belongs to the
- * pool. */
+/** Zero-initialise, set the first group. The pool's from pool_submit() until `done` is called. */
 struct pool_task {
     void (*run)(void *arg); /* on a pool thread */
-    void (*done)(
-        void *arg,
-        bool ran); /* in pool_serve() or pool_close(); `ran` false: the pool was stopped before its turn */
+    /* In pool_serve() or pool_close(). `ran` is false when the pool was stopped before the task's turn. */
+    void (*done)(void *arg, bool ran);
     void *arg;
     _Atomic bool *stop; /* set to true by pool_stop() while the task waits or runs; may be NULL */
 
@@ -35,8 +33,8 @@ struct pool_task {
  */
 int pool_open(int threads, int waiting_max, struct pool **ret_pool) __attribute__((warn_unused_result));
 
-/** Queues the task. 0; -EAGAIN: `waiting_max` are waiting; -ESHUTDOWN: after pool_stop(). Thread-safe, never
- * blocks. */
+/** Queues the task: 0, -EAGAIN (`waiting_max` are waiting), -ESHUTDOWN (stopped). Thread-safe, never blocks.
+ */
 int pool_submit(struct pool *pool, struct pool_task *task) __attribute__((warn_unused_result));
 
 /** Readable (level-triggered) when pool_serve() has something to do. */

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The records a worker writes: events, claims, replies, forwarded commands, dead letters. Pure.
+ *
+ * `ret_rec` and `ret_headers` borrow from the work and from each other: send them before the work changes.
+ */
+#ifndef ROUNDTRIP_WORKER_LETTERS_H
+#define ROUNDTRIP_WORKER_LETTERS_H
+
+#include "worker/runtime.h"
+
+/** ce_type of an event that only repeats a key's true state. */
+#define LETTERS_REPAIR "roundtrip.repaired"
+
+void letters_event(struct work *work, struct headers *ret_headers, struct record *ret_rec);
+/** `id` is the claim's, and must live as long as the record. Key: "__claim/<id>", in work->id. */
+void letters_claim(struct work *work, struct slice id, struct headers *ret_headers, struct record *ret_rec);
+/** False when nobody is to be answered: no address, or a topic that `allowed` (comma-separated, trailing * for a prefix) lacks. */
+bool letters_reply(struct work *work, const char *allowed, struct headers *ret_headers, struct record *ret_rec);
+/** The command as it came, with its id fixed, for partition `to`. */
+void letters_forward(struct work *work, int32_t to, struct headers *ret_headers, struct record *ret_rec);
+/** The command as it came, with KIP-1191's headers. A record that was a dead letter before keeps its first origin. */
+void letters_dead(struct work *work, const char *group, const char *topic, const char *reason,
+                  struct headers *ret_headers, struct record *ret_rec);
+
+/** Is `topic` on the allow-list? */
+bool letters_topic_allowed(const char *allowed, struct slice topic);
+
+#endif

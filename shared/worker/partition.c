@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One partition while it serves: command in, event appended, acknowledged, answered, offset finished.
+ *
+ * Order that matters: an event is final only when the journal says so; an answer leaves only after every event appended
+ * before it is final; an offset is finished only after the answer was acknowledged.
+ */
+#include "worker/runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "clock.h"
+#include "hash.h"
+#include "log.h"
+#include "worker/etag.h"
+#include "worker/letters.h"
+
+#define RESTART_NS    (INT64_C(200) * CLOCK_NS_PER_MS)
+
+/* ---- tables of tentative state ---- */
+
+static size_t bucket(struct slice s)
+{
+    return hash_slice(s) & (PARTITION_BUCKETS - 1);
+}
+
+struct work *partition_by_key(const struct partition *p, struct slice key)
+{
+    for (struct work *work = p->by_key[bucket(key)]; work; work = work->by_key) {
+        if (work->stage != WORK_RUNNING && slice_equal(work->key, key))
+            return work;
+    }
+    return NULL;
+}
+
+struct work *partition_running(const struct partition *p, struct slice key)
+{
+    for (struct work *work = p->by_key[bucket(key)]; work; work = work->by_key) {
+        if (work->stage == WORK_RUNNING && slice_equal(work->key, key))
+            return work;
+    }
+    return NULL;
+}
+
+struct work *partition_by_id(const struct partition *p, struct slice id)
+{
+    for (struct work *work = p->by_id[bucket(id)]; work; work = work->by_id) {
+        if (slice_equal(work->cmd.id, id))
+            return work;
+    }
+    return NULL;
+}
+
+void partition_table(struct work *work)
+{
+    if (work->tabled)
+        return;
+    struct partition *p = work->partition;
+    struct work **head = &p->by_key[bucket(work->key)];
+    work->by_key = *head;
+    *head = work;
+    if (work->cmd.id.p) {
+        head = &p->by_id[bucket(work->cmd.id)];
+        work->by_id = *head;
+        *head = work;
+    }
+    work->tabled = true;
+}
+
+static void untable(struct work *work)
+{
+    struct partition *p = work->partition;
+    struct work **at = &p->by_key[bucket(work->key)];
+    while (*at != work)
+        at = &(*at)->by_key;
+    *at = work->by_key;
+    if (work->cmd.id.p) {
+        at = &p->by_id[bucket(work->cmd.id)];
+        while (*at != work)
+            at = &(*at)->by_id;
+        *at = work->by_id;
+    }
+    work->tabled = false;
+}
+
+/* ---- commands in ---- */
+
+void partition_take(struct partition *p, struct message *msg)
+{
+    if (p->phase != PARTITION_SERVING || !offsets_begin(&p->offsets, msg->rec.offset)) {
+        message_free(msg); /* comes again once the partition serves, or came before */
+        return;
+    }
+    struct work *work = work_new(p, msg);
+    if (!work) {
+        worker_fail(p->worker, "cannot take a command", "out of memory");
+        return;
+    }
+    p->worker->count.commands++;
+    dispatch_command(work);
+}
+
+void partition_submit(struct work *work)
+{
+    struct partition *p = work->partition;
+    work->task = (struct pool_task){.run = work->task.run, .done = dispatch_pool_done, .arg = work, .stop = &work->job.stop};
+    int err = pool_submit(p->worker->pool, &work->task);
+    if (err) { /* the pool's queue is longer than the windows of all partitions: only at shutdown */
+        recover_restart(p, "the pool takes no more work", RESTART_NS);
+        return;
+    }
+    work->awaited = true;
+    work_move(work, WORK_RUNNING);
+    partition_table(work);
+}
+
+/* ---- events ---- */
+
+/* Sends through `producer`; the work waits for the delivery. False when the partition was given up instead. */
+static bool send(struct work *work, struct producer *producer, const struct record *rec, const struct headers *headers,
+                 const char *what)
+{
+    int err = producer_send(producer, rec, headers, work);
+    if (err == 0) {
+        work->awaited = true;
+        return true;
+    }
+    log_error("cannot send", "what=%s topic=%s id=%.*s error=\"%s\"", what, rec->topic, SLICE_ARG(work->cmd.id),
+              strerror(-err));
+    return false;
+}
+
+void partition_append(struct work *work)
+{
+    struct partition *p = work->partition;
+    struct headers headers;
+    struct record rec;
+    letters_event(work, &headers, &rec);
+    work->sequence = ++p->appended;
+    if (work->stage != WORK_REPAIRING)
+        work_move(work, WORK_APPENDING);
+    partition_table(work);
+    work_queue_add(&p->journal, work);
+    p->worker->count.events++;
+    if (!send(work, p->worker->events, &rec, &headers, "event"))
+        recover_restart(p, "an event could not be sent", RESTART_NS);
+}
+
+void partition_answer_later(struct work *work)
+{
+    struct partition *p = work->partition;
+    work->sequence = p->appended;
+    work_move(work, WORK_READING);
+    if (p->resolved == p->appended && !p->readers.first) {
+        if (work->op && work->op->scope == SCOPE_PARTITION && work->answer.status == 0)
+            dispatch_scan(work);
+        partition_answer(work);
+    } else {
+        work_queue_add(&p->readers, work);
+    }
+}
+
+static void release_readers(struct partition *p)
+{
+    while (p->readers.first && p->readers.first->sequence <= p->resolved) {
+        struct work *work = work_queue_take(&p->readers);
+        if (work->op && work->op->scope == SCOPE_PARTITION && work->answer.status == 0)
+            dispatch_scan(work);
+        partition_answer(work);
+        if (p->phase != PARTITION_SERVING)
+            return;
+    }
+}
+
+static void event_delivered(struct work *work, const struct delivery *delivery)
+{
+    struct partition *p = work->partition;
+    if (delivery->error_text) {
+        recover_restart(p, delivery->error_text, RESTART_NS);
+        return;
+    }
+    if (journal_writer_acknowledged(&p->writer, delivery->offset) != JOURNAL_FINAL) {
+        recover_restart(p, "another writer's record stands in the log", RESTART_NS);
+        return;
+    }
+    work->final = true;
+    work->event_offset = delivery->offset;
+    p->resolved = work->sequence;
+    if (p->final_count++ == 0)
+        p->final_since_ns = clock_mono_ns();
+    if (work->stage == WORK_REPAIRING) {
+        work_move(work, WORK_FINISHED);
+        recover_repaired(p);
+        return;
+    }
+    partition_answer(work);
+    release_readers(p);
+}
+
+/* ---- answers ---- */
+
+void partition_answer(struct work *work)
+{
+    struct worker *worker = work->partition->worker;
+    struct headers headers;
+    struct record rec;
+    if (!letters_reply(work, worker->reply_topics, &headers, &rec)) {
+        worker->count.no_reply++;
+        partition_finish(work);
+        return;
+    }
+    work_move(work, WORK_REPLYING);
+    if (send(work, worker->replies, &rec, &headers, "reply"))
+        worker->count.replies++;
+    else
+        partition_finish(work); /* the caller repeats the command and gets the stored outcome */
+}
+
+void partition_forward(struct work *work, int32_t to)
+{
+    struct worker *worker = work->partition->worker;
+    struct headers headers;
+    struct record rec;
+    letters_forward(work, to, &headers, &rec);
+    work_move(work, WORK_FORWARDING);
+    worker->count.forwarded++;
+    if (!send(work, worker->replies, &rec, &headers, "forward"))
+        recover_restart(work->partition, "a misplaced command could not be forwarded", RESTART_NS);
+}
+
+void partition_bury(struct work *work, const char *reason)
+{
+    struct worker *worker = work->partition->worker;
+    struct headers headers;
+    struct record rec;
+    letters_dead(work, worker->group, worker->dead_topic, reason, &headers, &rec);
+    log_warn("dead letter", "topic=%s partition=%d offset=%lld id=%.*s reason=\"%s\"", work->msg->rec.topic,
+             work->msg->rec.partition, (long long)work->msg->rec.offset, SLICE_ARG(work->cmd.id), reason);
+    work_move(work, WORK_BURYING);
+    worker->count.dead_letters++;
+    if (!send(work, worker->replies, &rec, &headers, "dead letter"))
+        recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);
+}
+
+void partition_finish(struct work *work)
+{
+    struct partition *p = work->partition;
+    work_move(work, WORK_FINISHED);
+    if (work->msg && offsets_finish(&p->offsets, work->msg->rec.offset))
+        p->floor_dirty = true;
+    work_release(work);
+}
+
+void partition_delivered(void *arg, const struct delivery *delivery)
+{
+    struct work *work = delivery->opaque;
+    work->awaited = false;
+    if (work->orphan) {
+        work_release(work);
+        return;
+    }
+    switch (work->stage) {
+    case WORK_APPENDING:
+    case WORK_REPAIRING:
+        event_delivered(work, delivery);
+        break;
+    case WORK_CLAIMING:
+        recover_claimed(work, delivery);
+        break;
+    case WORK_FORWARDING:
+        if (delivery->error_text)
+            recover_restart(work->partition, "a misplaced command could not be forwarded", RESTART_NS);
+        else
+            partition_finish(work);
+        break;
+    case WORK_BURYING:
+        if (delivery->error_text)
+            recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);
+        else
+            partition_answer(work);
+        break;
+    default: /* REPLYING: a reply that failed is repeated when the caller repeats the command */
+        partition_finish(work);
+        break;
+    }
+}
+
+/* ---- the local copy ---- */
+
+static struct state_change change_of(const struct work *work)
+{
+    return (struct state_change){
+        .offset = work->event_offset,
+        .kind = STATE_EVENT,
+        .key = work->key,
+        .value = work->state,
+        .version = work->version,
+        .exists = work->exists,
+        .command_id = work->cmd.id,
+        .outcome = {.fingerprint = slice_make(work->fingerprint, sizeof(work->fingerprint)),
+                    .status = work->answer.status,
+                    .binding = work->binding,
+                    .version = work->answer.version,
+                    .exists = work->exists,
+                    .time_ms = work->event_time_ms,
+                    .body = work->answer.body,
+                    .content_type = work->answer.content_type}};
+}
+
+static void applied(struct partition *p, size_t count)
+{
+    while (count-- > 0) {
+        struct work *work = work_queue_take(&p->journal);
+        p->final_count--;
+        untable(work);
+        work_release(work);
+    }
+}
+
+void partition_apply(struct partition *p)
+{
+    struct state_change changes[PARTITION_APPLY_COUNT];
+    struct state_error error;
+    while (p->final_count > 0) {
+        size_t n = 0;
+        for (struct work *work = p->journal.first; work && work->final && n < PARTITION_APPLY_COUNT;
+             work = work->queue_next)
+            changes[n++] = change_of(work);
+        if (state_apply(p->state, changes, n, changes[n - 1].offset + 1, &error) != 0) {
+            worker_fail(p->worker, "cannot keep the local state", error.text);
+            return;
+        }
+        applied(p, n);
+    }
+}
+
+static void steer_flow(struct partition *p)
+{
+    struct consumer *consumer = p->worker->consumer;
+    if (!p->flow_paused && p->work_count >= PARTITION_WINDOW)
+        p->flow_paused = consumer_pause(consumer, p->number) == 0;
+    else if (p->flow_paused && p->work_count <= PARTITION_WINDOW_RESUME)
+        p->flow_paused = consumer_resume(consumer, p->number, CONSUMER_CONTINUE) != 0;
+}
+
+void partition_tick(struct partition *p, int64_t now_ns)
+{
+    if (p->final_count >= PARTITION_APPLY_COUNT ||
+        (p->final_count > 0 && now_ns - p->final_since_ns >= PARTITION_APPLY_NS))
+        partition_apply(p);
+    steer_flow(p);
+}
+
+int64_t partition_due_ns(const struct partition *p)
+{
+    if (p->phase == PARTITION_WAITING)
+        return p->retry_ns;
+    return p->final_count > 0 ? p->final_since_ns + PARTITION_APPLY_NS : INT64_MAX;
+}

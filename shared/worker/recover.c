@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From "assigned" to "serving": claim, replay, repair; and giving a partition up.
+ *
+ *   assigned(committed) -> append a claim -> acknowledged at C -> replay events from the checkpoint through C
+ *   -> append the true state of keys that void records hide -> consume commands from `committed`
+ *
+ * A claim that is lost (another writer, a failed delivery) starts this again from the lowest unfinished command.
+ */
+#include "worker/runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+#include "worker/letters.h"
+
+#define REPLAY_BATCH     512
+#define REPLAY_LOG_NS    (INT64_C(1000) * CLOCK_NS_PER_MS)
+#define RESTART_NS       (INT64_C(200) * CLOCK_NS_PER_MS)
+#define IDLE_TIMEOUT_MS  100
+#define IDLE_CHECK_NS    (INT64_C(2000) * CLOCK_NS_PER_MS)
+
+static void clear(struct partition *p)
+{
+    work_orphan_all(p);
+    work_queue_init(&p->journal);
+    work_queue_init(&p->readers);
+    work_queue_init(&p->waiting);
+    for (size_t i = 0; i < PARTITION_BUCKETS; i++)
+        p->by_key[i] = p->by_id[i] = NULL;
+    p->final_count = p->repairs_open = 0;
+    p->appended = p->resolved = 0;
+    p->writer = (struct journal_writer){0};
+}
+
+/* ---- claim ---- */
+
+static void claim(struct partition *p)
+{
+    struct worker *worker = p->worker;
+    char id[ENVELOPE_UUID_SIZE];
+    struct headers headers;
+    struct record rec;
+    clear(p);
+    struct work *work = work_new(p, NULL);
+    if (!work) {
+        worker_fail(worker, "cannot claim a partition", "out of memory");
+        return;
+    }
+    envelope_new_id(clock_wall_ms(), id);
+    journal_claim_set(&p->writer.claim, slice_of(id));
+    letters_claim(work, slice_of(id), &headers, &rec);
+    p->phase = PARTITION_CLAIMING;
+    p->since_ns = clock_mono_ns();
+    work_move(work, WORK_CLAIMING);
+    work->awaited = true;
+    int err = producer_send(worker->events, &rec, &headers, work);
+    if (err) {
+        work->awaited = false;
+        recover_restart(p, strerror(-err), RESTART_NS);
+        return;
+    }
+    worker->count.claims++;
+}
+
+static int open_state(struct partition *p)
+{
+    struct worker *worker = p->worker;
+    char dir[600];
+    const char *wiped;
+    struct state_error error;
+    if (p->state)
+        return 0;
+    struct state_binding binding = {.cluster_id = reader_cluster_id(worker->reader),
+                                    .topic = worker->events_topic,
+                                    .partition = p->number,
+                                    .int64_keys = worker->service->key_order == KEY_INT64};
+    snprintf(dir, sizeof(dir), "%s/%s-%d", worker->state_dir, worker->events_topic, p->number);
+    int err = state_open(dir, &binding, &p->state, &wiped, &error);
+    if (err)
+        worker_fail(worker, "cannot open the local state", error.text);
+    else if (wiped)
+        log_warn("the local state is rebuilt from the log", "partition=%d dir=%s why=\"%s\"", p->number, dir, wiped);
+    return err;
+}
+
+void recover_assigned(struct partition *p, int64_t committed)
+{
+    p->position = committed;
+    p->flow_paused = p->floor_dirty = false;
+    offsets_init(&p->offsets, committed < 0 ? 0 : committed);
+    if (open_state(p) == 0)
+        claim(p);
+}
+
+void recover_restart(struct partition *p, const char *why, int64_t delay_ns)
+{
+    if (p->phase == PARTITION_AWAY || p->phase == PARTITION_WAITING)
+        return;
+    log_warn("partition gives up its claim and starts again", "partition=%d why=\"%s\"", p->number, why);
+    if (p->phase == PARTITION_REPLAYING)
+        reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+    if (p->phase == PARTITION_SERVING) {
+        p->position = p->offsets.floor;
+        if (consumer_pause(p->worker->consumer, p->number) != 0)
+            log_debug("pause", "partition=%d not assigned any more", p->number);
+    }
+    p->phase = PARTITION_WAITING;
+    p->retry_ns = clock_mono_ns() + delay_ns;
+    clear(p);
+}
+
+/* ---- replay ---- */
+
+static void serve(struct partition *p)
+{
+    int64_t floor = p->position;
+    offsets_done(&p->offsets);
+    offsets_init(&p->offsets, floor < 0 ? 0 : floor);
+    p->flow_paused = false;
+    if (consumer_resume(p->worker->consumer, p->number, floor) != 0) {
+        p->phase = PARTITION_REPAIRING;
+        recover_restart(p, "its commands cannot be read", RESTART_NS);
+        return;
+    }
+    p->phase = PARTITION_SERVING;
+    p->idle_check_ns = clock_mono_ns() + IDLE_CHECK_NS;
+    log_info("partition serves", "partition=%d from_command=%lld claim_offset=%lld took_ms=%lld", p->number,
+             (long long)floor, (long long)p->claim_offset,
+             (long long)((clock_mono_ns() - p->since_ns) / CLOCK_NS_PER_MS));
+}
+
+static void append_repair(struct partition *p, struct slice key)
+{
+    struct work *work = work_new(p, NULL);
+    if (!work) {
+        worker_fail(p->worker, "cannot repair a key", "out of memory");
+        return;
+    }
+    memcpy(work->id, key.p, key.len);
+    work->key = slice_make(work->id, key.len);
+    struct slice value = SLICE("");
+    if (!state_entity(p->state, key, &work->exists, &work->version, &value))
+        work->exists = false;
+    buf_append_slice(&work->decision.state, value);
+    work->state = buf_slice(&work->decision.state);
+    work->answer.status = 200;
+    work->binding = true;
+    work->event_time_ms = clock_wall_ms();
+    p->repairs_open++;
+    work_move(work, WORK_REPAIRING);
+    partition_append(work);
+}
+
+static void repair(struct partition *p)
+{
+    char key[ENVELOPE_ID_MAX];
+    size_t len = 0;
+    p->phase = PARTITION_REPAIRING;
+    while (p->phase == PARTITION_REPAIRING &&
+           state_next_repair(p->state, len ? slice_make(key, len) : SLICE_NONE, key, sizeof(key), &len)) {
+        log_warn("a void record hides a key's state; appending it again", "partition=%d key=%.*s", p->number,
+                 (int)len, key);
+        append_repair(p, slice_make(key, len));
+    }
+    if (p->phase == PARTITION_REPAIRING && p->repairs_open == 0)
+        serve(p);
+}
+
+void recover_repaired(struct partition *p)
+{
+    if (--p->repairs_open > 0)
+        return;
+    partition_apply(p);
+    serve(p);
+}
+
+static int64_t replay_from(struct partition *p, int64_t claim_offset)
+{
+    struct worker *worker = p->worker;
+    struct bus_error error;
+    struct state_error state_error;
+    int64_t low, high, from, checkpoint = state_checkpoint(p->state);
+    if (reader_watermarks(worker->reader, worker->events_topic, p->number, &low, &high, &error) != 0) {
+        log_warn("cannot replay", "partition=%d error=\"%s\"", p->number, error.text);
+        return -1;
+    }
+    enum journal_replay plan = journal_replay_plan(checkpoint, low, claim_offset, &from);
+    if (plan == JOURNAL_REPLAY_TRUNCATED)
+        log_error("events are missing at the log's beginning; retention.ms or retention.bytes must not apply to it",
+                  "topic=%s partition=%d checkpoint=%lld low_watermark=%lld", worker->events_topic, p->number,
+                  (long long)checkpoint, (long long)low);
+    if (plan == JOURNAL_REPLAY_REBUILD) {
+        log_warn("the local state is of another log; rebuilding it", "partition=%d checkpoint=%lld log_end=%lld",
+                 p->number, (long long)checkpoint, (long long)claim_offset);
+        if (state_wipe(p->state, &state_error) != 0) {
+            worker_fail(worker, "cannot rebuild the local state", state_error.text);
+            return -1;
+        }
+    }
+    return from;
+}
+
+void recover_claimed(struct work *work, const struct delivery *delivery)
+{
+    struct partition *p = work->partition;
+    work_move(work, WORK_FINISHED);
+    work_release(work);
+    if (delivery->error_text || delivery->offset < 0) {
+        recover_restart(p, delivery->error_text ? delivery->error_text : "the claim's offset is not known", RESTART_NS);
+        return;
+    }
+    int64_t from = replay_from(p, delivery->offset);
+    if (from < 0 || p->worker->failed) {
+        recover_restart(p, "its events cannot be read", RESTART_NS);
+        return;
+    }
+    p->claim_offset = delivery->offset;
+    p->replayed_until = from;
+    p->replay_logged_ns = clock_mono_ns();
+    p->reader = state_reader(p->state);
+    journal_writer_hold(&p->writer, delivery->offset);
+    p->phase = PARTITION_REPLAYING;
+    if (reader_add(p->worker->reader, p->worker->events_topic, p->number, from) != 0)
+        recover_restart(p, "its events cannot be read", RESTART_NS);
+}
+
+static struct state_change void_change(const struct record *rec)
+{
+    return (struct state_change){.kind = STATE_VOID, .offset = rec->offset, .key = rec->key};
+}
+
+/* What a record of the log does to the local copy, and to the claim in force. False: nothing. */
+static bool change_of(struct partition *p, const struct record *rec, struct state_change *ret_change)
+{
+    struct event event;
+    struct slice claim_id = envelope_claim_of(rec);
+    if (claim_id.p) {
+        journal_read_claim(&p->reader, claim_id);
+        *ret_change = (struct state_change){.kind = STATE_CLAIM, .offset = rec->offset, .key = claim_id};
+        return true;
+    }
+    if (!rec->key.p || rec->key.len == 0 || rec->key.len > ENVELOPE_KEY_MAX)
+        return false;
+    *ret_change = void_change(rec);
+    if (envelope_decode_event(rec, &event) != ENVELOPE_OK || !journal_event_valid(&p->reader, event.claim)) {
+        p->worker->count.void_events++;
+        return true;
+    }
+    int64_t time_ms = rec->timestamp_ms;
+    if (!clock_parse_rfc3339(event.time, &time_ms))
+        log_debug("event without a time", "partition=%d offset=%lld", p->number, (long long)rec->offset);
+    bool repair = slice_is(event.type, LETTERS_REPAIR);
+    *ret_change = (struct state_change){.kind = STATE_EVENT,
+                                        .offset = rec->offset,
+                                        .key = rec->key,
+                                        .value = event.state,
+                                        .version = event.version,
+                                        .exists = event.exists,
+                                        .command_id = repair ? SLICE_NONE : event.command_id,
+                                        .outcome = {.fingerprint = event.fingerprint,
+                                                    .status = event.status,
+                                                    .binding = event.binding,
+                                                    .exists = event.exists,
+                                                    .time_ms = time_ms,
+                                                    .body = event.reply_body.p ? event.reply_body : event.state,
+                                                    .content_type = event.content_type}};
+    ret_change->outcome.version = event.exists && event.status < 300 ? event.version : 0;
+    return true;
+}
+
+static void show_progress(struct partition *p)
+{
+    int64_t now = clock_mono_ns();
+    if (now - p->replay_logged_ns < REPLAY_LOG_NS)
+        return;
+    p->replay_logged_ns = now;
+    log_info("replaying events", "partition=%d at=%lld until=%lld", p->number, (long long)p->replayed_until,
+             (long long)p->claim_offset);
+}
+
+/* One batch of one partition: applied in one transaction. */
+static void replay_batch(struct partition *p, struct message **batch, size_t count)
+{
+    struct state_change changes[REPLAY_BATCH];
+    struct state_error error;
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        n += change_of(p, &batch[i]->rec, &changes[n]);
+    int64_t next = batch[count - 1]->rec.offset + 1;
+    if (state_apply(p->state, changes, n, next, &error) != 0) {
+        worker_fail(p->worker, "cannot keep the local state", error.text);
+        return;
+    }
+    p->replayed_until = next;
+    show_progress(p);
+    if (next <= p->claim_offset)
+        return;
+    reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+    repair(p);
+}
+
+void recover_replay(struct worker *worker, struct message *msg)
+{
+    struct message *batch[REPLAY_BATCH];
+    size_t n = 0;
+    struct partition *p = NULL;
+    for (; msg; msg = reader_poll(worker->reader, 0)) {
+        struct partition *owner = &worker->partitions[msg->rec.partition];
+        /* after the claim only later owners write, or nobody: not part of this replay */
+        if (owner->phase != PARTITION_REPLAYING || msg->rec.offset < owner->replayed_until ||
+            msg->rec.offset > owner->claim_offset) {
+            message_free(msg);
+            continue;
+        }
+        if (p && (owner != p || n == REPLAY_BATCH)) {
+            replay_batch(p, batch, n);
+            while (n > 0)
+                message_free(batch[--n]);
+        }
+        p = owner;
+        batch[n++] = msg;
+        if (msg->rec.offset == p->claim_offset)
+            break;
+    }
+    if (n > 0)
+        replay_batch(p, batch, n);
+    while (n > 0)
+        message_free(batch[--n]);
+}
+
+/* ---- leaving, and looking after idle partitions ---- */
+
+void recover_revoked(struct partition *p)
+{
+    if (p->phase == PARTITION_AWAY)
+        return;
+    if (p->phase == PARTITION_REPLAYING)
+        reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+    if (p->phase == PARTITION_SERVING && !p->worker->failed)
+        partition_apply(p);
+    p->phase = PARTITION_AWAY;
+    clear(p);
+    offsets_done(&p->offsets);
+    state_close(p->state);
+    p->state = NULL;
+}
+
+/* An owner that writes nothing would not notice that it was deposed. */
+static void check_idle(struct partition *p, int64_t now_ns)
+{
+    int64_t high;
+    p->idle_check_ns = now_ns + IDLE_CHECK_NS;
+    if (p->journal.first || !producer_connected(p->worker->events))
+        return;
+    if (reader_end(p->worker->reader, p->worker->events_topic, p->number, IDLE_TIMEOUT_MS, &high) == 0 &&
+        journal_writer_overtaken(&p->writer, high))
+        recover_restart(p, "another writer's record stands in the log", RESTART_NS);
+}
+
+void recover_tick(struct partition *p, int64_t now_ns)
+{
+    if (p->phase == PARTITION_WAITING && now_ns >= p->retry_ns)
+        claim(p);
+    else if (p->phase == PARTITION_SERVING && now_ns >= p->idle_check_ns)
+        check_idle(p, now_ns);
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Internal to worker/: one process, its partitions, and the commands in them.
+ *
+ * Everything here belongs to the loop's thread; a pool thread sees only the `call` and `decision` of the work it runs.
+ * Flow of one command: worker.c takes it -> partition.c admits it -> dispatch.c decides -> partition.c appends, waits for
+ * the acknowledgement, answers, finishes. recover.c brings a partition from "assigned" to "serving".
+ */
+#ifndef ROUNDTRIP_WORKER_RUNTIME_H
+#define ROUNDTRIP_WORKER_RUNTIME_H
+
+#include "bus/consumer.h"
+#include "bus/producer.h"
+#include "bus/reader.h"
+#include "clock.h"
+#include "journal.h"
+#include "offsets.h"
+#include "state.h"
+#include "worker/etag.h"
+#include "worker/pool.h"
+#include "worker/service.h"
+
+/** Commands of one partition that may be under way before its flow is paused, and where it resumes. */
+#define PARTITION_WINDOW        4096
+#define PARTITION_WINDOW_RESUME 2048
+/** Buckets of the tables of tentative state; chains stay short since the window bounds their content. */
+#define PARTITION_BUCKETS 1024
+/** Final events that may wait before they are applied to the local copy, and for how long. */
+#define PARTITION_APPLY_COUNT 256
+#define PARTITION_APPLY_NS    (INT64_C(20) * 1000000)
+
+/** Where a command stands; work_move() is the only function that changes it. */
+enum work_stage {
+    WORK_NEW,
+    WORK_QUEUED,     /* behind a running command of the same key */
+    WORK_RUNNING,    /* its handler runs on the pool */
+    WORK_APPENDING,  /* its event was sent; waits for the acknowledgement */
+    WORK_READING,    /* waits until every event before it is final */
+    WORK_FORWARDING, /* sent to the partition its key belongs to */
+    WORK_BURYING,    /* sent to the dead letter topic */
+    WORK_REPLYING,   /* its reply was sent */
+    WORK_CLAIMING,   /* not a command: a claim */
+    WORK_REPAIRING,  /* not a command: a key's true state, appended again */
+    WORK_FINISHED,   /* its offset may be committed */
+};
+
+/** What the caller gets, and what is stored for a repeated command. Slices borrow from the work or from the state. */
+struct answer {
+    int status;
+    int64_t version; /* 0: no ETag */
+    bool replayed;
+    struct slice body, content_type, retry_after;
+};
+
+struct work {
+    enum work_stage stage;
+    struct partition *partition;
+    bool orphan;  /* its partition was given up: only the memory is still needed, by a delivery or the pool */
+    bool awaited; /* a delivery or the pool will hand it back */
+    bool tabled;  /* its effect is in the partition's tables, not yet in the local copy */
+    struct work *prev, *next; /* partition->works */
+    struct work *queue_next;  /* the one queue its stage says: journal, readers or waiting */
+
+    struct message *msg; /* NULL for claims and repairs */
+    struct command cmd;
+    const struct operation *op;
+    char id[ENVELOPE_ID_MAX + 1]; /* when the producer gave none */
+    struct slice key;
+    uint64_t sequence; /* READING: the last event before it; APPENDING: its own */
+
+    /* a write's tentative effect, and its outcome */
+    struct decision decision;
+    struct buf before; /* pool: a copy of the state before */
+    struct entity entity_before;
+    bool exists;
+    int64_t version;
+    struct slice state;
+    bool binding, final;
+    int64_t event_offset, event_time_ms;
+    char fingerprint[ENVELOPE_FINGERPRINT_LEN];
+    char event_time[CLOCK_RFC3339_SIZE], etag[ETAG_SIZE]; /* texts that headers borrow */
+    struct answer answer;
+    struct buf answer_body; /* owns answer.body where nothing else does */
+    struct work *by_key, *by_id; /* chains of the tables */
+
+    struct pool_task task;
+    struct job job;
+};
+
+enum partition_phase {
+    PARTITION_AWAY,      /* not ours */
+    PARTITION_WAITING,   /* ours, gave up its claim; claims again when due */
+    PARTITION_CLAIMING,  /* the claim was sent */
+    PARTITION_REPLAYING, /* reading the log up to the claim */
+    PARTITION_REPAIRING, /* appending what void records hide */
+    PARTITION_SERVING,
+};
+
+struct work_queue {
+    struct work *first, **last;
+};
+
+struct partition {
+    struct worker *worker;
+    int32_t number;
+    enum partition_phase phase;
+    int64_t retry_ns;  /* WAITING: when to claim again */
+    int64_t position;  /* where consumption starts once serving */
+    int64_t since_ns;  /* when the claim was sent */
+    int64_t claim_offset, replayed_until, replay_logged_ns;
+    int64_t idle_check_ns;
+    bool flow_paused, floor_dirty;
+
+    struct state *state;
+    struct journal_reader reader;
+    struct journal_writer writer;
+    struct offsets offsets;
+    struct work *works;
+    size_t work_count;
+    uint64_t appended, resolved; /* sequence numbers of events */
+    struct work_queue journal;   /* appended and not applied yet, in log order */
+    size_t final_count;          /* of them: final, to be applied */
+    int64_t final_since_ns;
+    struct work_queue readers;   /* READING, in order */
+    struct work_queue waiting;   /* QUEUED, in order */
+    struct work *by_key[PARTITION_BUCKETS], *by_id[PARTITION_BUCKETS];
+    size_t repairs_open;
+};
+
+/** Log-line counters of the process; printed at exit. */
+struct worker_counters {
+    uint64_t commands, events, replies, replayed, expired, refused, forwarded, dead_letters, no_reply, claims, void_events;
+};
+
+struct worker {
+    /* fixed after worker_open() */
+    const struct service *service;
+    const struct config *config;
+    struct bus_settings bus;
+    const char *instance;
+    char commands_topic[128], events_topic[128], dead_topic[160], group[128], state_dir[512];
+    const char *reply_topics;
+    int64_t dedupe_ms;
+    bool has_pool;
+    int32_t partition_count;
+    /* the loop's */
+    struct consumer *consumer;
+    struct reader *reader;
+    struct producer *events, *replies;
+    struct pool *pool;
+    struct partition *partitions; /* partition_count of them */
+    bool assigned_once, ready, failed, stopping;
+    int64_t commit_ns, expire_ns;
+    int32_t expire_next, idle_next;
+    struct worker_counters count;
+};
+
+/* ---- partition.c: from an admitted command to its committed offset ---- */
+
+/** Takes a command from the consumer; takes `msg` over. */
+void partition_take(struct partition *p, struct message *msg);
+/** A delivery of the events or the replies producer; `opaque` is the work. */
+void partition_delivered(void *arg, const struct delivery *delivery);
+/** Sends the answer if anybody waits for it, then finishes the work. */
+void partition_answer(struct work *work);
+/** Queues the answer until every event appended so far is final. */
+void partition_answer_later(struct work *work);
+void partition_forward(struct work *work, int32_t to);
+void partition_bury(struct work *work, const char *reason);
+void partition_submit(struct work *work); /* to the pool */
+void partition_finish(struct work *work);
+/** Appends the event of a decided write or a repair. */
+void partition_append(struct work *work);
+/** Applies final events to the local copy. */
+void partition_apply(struct partition *p);
+/** Periodic: applies, pauses and resumes the flow. */
+void partition_tick(struct partition *p, int64_t now_ns);
+int64_t partition_due_ns(const struct partition *p);
+/** The newest decided write of a key that is not in the local copy yet; the running one; or NULL. */
+struct work *partition_by_key(const struct partition *p, struct slice key);
+struct work *partition_running(const struct partition *p, struct slice key);
+/** The newest write with this command id, running or decided, that is not in the local copy yet, or NULL. */
+struct work *partition_by_id(const struct partition *p, struct slice id);
+/** Enters a running or appended write into the tables. */
+void partition_table(struct work *work);
+
+/* ---- dispatch.c: what to do with a command ---- */
+
+void dispatch_command(struct work *work);
+/** Runs a partition-scoped read on the local copy, now that everything before it is final. */
+void dispatch_scan(struct work *work);
+/** The handler has decided: status, precondition, effect, answer. */
+void dispatch_settle(struct work *work);
+/** A pooled handler ended. */
+void dispatch_pool_done(void *arg, bool ran);
+
+/* ---- recover.c: from assigned to serving, and away ---- */
+
+void recover_assigned(struct partition *p, int64_t committed);
+/** Gives the claim up; claims again after `delay_ns` unless the partition is revoked meanwhile. */
+void recover_restart(struct partition *p, const char *why, int64_t delay_ns);
+void recover_revoked(struct partition *p);
+void recover_tick(struct partition *p, int64_t now_ns);
+void recover_claimed(struct work *work, const struct delivery *delivery);
+void recover_repaired(struct partition *p);
+/** A record of the event log; takes `msg` over. */
+void recover_replay(struct worker *worker, struct message *msg);
+
+/* ---- work.c: memory, queues, stages ---- */
+
+struct work *work_new(struct partition *p, struct message *msg); /* NULL: out of memory, `msg` freed */
+void work_move(struct work *work, enum work_stage stage);
+/** Frees it unless a delivery, the pool, or the tables still need it. */
+void work_release(struct work *work);
+void work_orphan_all(struct partition *p);
+void work_queue_init(struct work_queue *queue);
+void work_queue_add(struct work_queue *queue, struct work *work);
+struct work *work_queue_take(struct work_queue *queue);
+
+/** Ends the process with an error, after the current turn of the loop. */
+void worker_fail(struct worker *worker, const char *what, const char *why);
+
+#endif

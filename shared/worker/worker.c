@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process of a worker: opens everything, one loop, closes everything. Flow of a command: see runtime.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "lifecycle.h"
+#include "log.h"
+#include "loop.h"
+#include "settings.h"
+#include "worker/runtime.h"
+
+#define TAKE_BATCH     256
+#define COMMIT_NS      (INT64_C(100) * CLOCK_NS_PER_MS)
+#define EXPIRE_NS      (INT64_C(5000) * CLOCK_NS_PER_MS)
+#define EXPIRE_LIMIT   1000
+#define POLL_ALL_NS    (INT64_C(50) * CLOCK_NS_PER_MS)
+#define DRAIN_MS       1500
+#define POOL_WAITING   65536
+#define REPLY_TIMEOUT_MS 30000
+
+enum tag { TAG_SIGNAL, TAG_COMMANDS, TAG_LOG, TAG_EVENTS, TAG_REPLIES, TAG_POOL };
+#define ALL_TAGS (~UINT32_C(0))
+
+static const struct config_key worker_keys[] = {
+    {"group", CONFIG_STRING, "", 0, 0, "consumer group; empty: <service>-workers"},
+    {"state-dir", CONFIG_STRING, "", 0, 0, "folder of the rebuildable local state; empty: ./state/<instance>"},
+    {"pool-threads", CONFIG_INT, "0", 0, 1024, "threads for long operations; 0: one a core"},
+    {"reply-topics", CONFIG_STRING, "replies,replies.*", 0, 0,
+     "topics that may be answered to, comma-separated; a trailing * matches a prefix"},
+    {"dedupe-window", CONFIG_DURATION, "24h", 1000, 0, "how long a command id's outcome is kept"},
+    {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
+};
+
+void worker_fail(struct worker *worker, const char *what, const char *why)
+{
+    if (!worker->failed)
+        log_error(what, "why=\"%s\"", why);
+    worker->failed = true;
+}
+
+/* ---- opening ---- */
+
+static void name_things(struct worker *worker, const struct config *config)
+{
+    const char *name = worker->service->name, *group = config_string(config, "group");
+    const char *dir = config_string(config, "state-dir");
+    worker->instance = config_string(config, "instance-id");
+    worker->reply_topics = config_string(config, "reply-topics");
+    worker->dedupe_ms = config_int(config, "dedupe-window");
+    snprintf(worker->commands_topic, sizeof(worker->commands_topic), "%s.commands", name);
+    snprintf(worker->events_topic, sizeof(worker->events_topic), "%s.events", name);
+    snprintf(worker->dead_topic, sizeof(worker->dead_topic), "dlq.%s.commands", name);
+    snprintf(worker->group, sizeof(worker->group), *group ? "%s" : "%s-workers", *group ? group : name);
+    if (*dir)
+        snprintf(worker->state_dir, sizeof(worker->state_dir), "%s", dir);
+    else
+        snprintf(worker->state_dir, sizeof(worker->state_dir), "./state/%s", *worker->instance ? worker->instance : name);
+    for (const struct operation *op = worker->service->operations; op->type; op++)
+        worker->has_pool |= op->place == RUN_POOL;
+}
+
+static int open_clients(struct worker *worker, struct bus_error *error)
+{
+    const struct producer_options events = {.settings = &worker->bus,
+                                            .role = "events",
+                                            .gapless = true,
+                                            .corked = true,
+                                            .delivered = partition_delivered,
+                                            .arg = worker};
+    const struct producer_options replies = {.settings = &worker->bus,
+                                             .role = "replies",
+                                             .corked = true,
+                                             .message_timeout_ms = REPLY_TIMEOUT_MS,
+                                             .delivered = partition_delivered,
+                                             .arg = worker};
+    int err = reader_open(&worker->bus, "log", &worker->reader, error);
+    if (!err)
+        err = producer_open(&events, &worker->events, error);
+    if (!err)
+        err = producer_open(&replies, &worker->replies, error);
+    return err;
+}
+
+/* The topics must be there and agree; a worker that starts before they are made waits for them. */
+static int check_topics(struct worker *worker, struct bus_error *error)
+{
+    int32_t commands = reader_partition_count(worker->reader, worker->commands_topic, error);
+    if (commands < 0)
+        return commands;
+    int32_t events = producer_warm(worker->events, worker->events_topic, BUS_TIMEOUT_MS, error);
+    if (events < 0)
+        return events;
+    int32_t dead = producer_warm(worker->replies, worker->dead_topic, BUS_TIMEOUT_MS, error);
+    if (dead < 0)
+        return dead;
+    if (commands != events) {
+        snprintf(error->text, sizeof(error->text),
+                 "%s has %d partitions and %s has %d; they must have the same number: make them anew with roundtrip-topics",
+                 worker->commands_topic, commands, worker->events_topic, events);
+        return -EINVAL;
+    }
+    worker->partition_count = commands;
+    return 0;
+}
+
+static int await_topics(struct worker *worker, struct lifecycle *life, struct bus_error *error)
+{
+    for (;;) {
+        int err = check_topics(worker, error);
+        if (err == 0 || err == -EINVAL)
+            return err;
+        log_warn("waiting for Kafka and its topics", "error=\"%s\"", error->text);
+        if (lifecycle_stop_within(life, 1000))
+            return -EINTR;
+    }
+}
+
+static void on_assigned(void *arg, const int32_t *partitions, const int64_t *committed, size_t count)
+{
+    struct worker *worker = arg;
+    worker->assigned_once = true;
+    for (size_t i = 0; i < count; i++)
+        recover_assigned(&worker->partitions[partitions[i]], committed[i]);
+}
+
+static void serve_clients(struct worker *worker)
+{
+    int64_t now = clock_mono_ns();
+    producer_serve(worker->events, now);
+    producer_serve(worker->replies, now);
+}
+
+/* Pooled work is not waited for: it may take minutes, and its command will be delivered to the next owner. */
+static bool busy(const struct partition *p)
+{
+    for (const struct work *work = p->works; work; work = work->next) {
+        if (work->stage != WORK_FINISHED && work->stage != WORK_RUNNING && work->stage != WORK_QUEUED)
+            return true;
+    }
+    return false;
+}
+
+static void wait_briefly(struct worker *worker)
+{
+    int64_t due = producer_due_ns(worker->events), other = producer_due_ns(worker->replies), now = clock_mono_ns();
+    if (other < due)
+        due = other;
+    if (due > now + CLOCK_NS_PER_MS)
+        due = now + CLOCK_NS_PER_MS;
+    struct loop none;
+    if (loop_open(&none) == 0) {
+        loop_wait(&none, due);
+        loop_close(&none);
+    }
+}
+
+static void on_revoked(void *arg, const int32_t *partitions, size_t count, bool lost)
+{
+    struct worker *worker = arg;
+    int64_t deadline = clock_mono_ns() + DRAIN_MS * CLOCK_NS_PER_MS;
+    for (size_t i = 0; i < count && !lost && !worker->failed; i++) {
+        struct partition *p = &worker->partitions[partitions[i]];
+        while (p->phase == PARTITION_SERVING && busy(p) && clock_mono_ns() < deadline) {
+            serve_clients(worker);
+            wait_briefly(worker);
+        }
+        if (p->phase == PARTITION_SERVING && p->offsets.floor > p->position)
+            consumer_commit_sync(worker->consumer, p->number, p->offsets.floor);
+    }
+    for (size_t i = 0; i < count; i++)
+        recover_revoked(&worker->partitions[partitions[i]]);
+}
+
+static int make_partitions(struct worker *worker)
+{
+    worker->partitions = calloc((size_t)worker->partition_count, sizeof(*worker->partitions));
+    if (!worker->partitions)
+        return -ENOMEM;
+    for (int32_t i = 0; i < worker->partition_count; i++) {
+        worker->partitions[i].worker = worker;
+        worker->partitions[i].number = i;
+    }
+    return 0;
+}
+
+static int worker_open(struct worker *worker, struct lifecycle *life, struct bus_error *error)
+{
+    int err = open_clients(worker, error);
+    if (!err)
+        err = await_topics(worker, life, error);
+    if (!err)
+        err = make_partitions(worker);
+    if (!err && worker->has_pool)
+        err = pool_open((int)config_int(worker->config, "pool-threads"), POOL_WAITING, &worker->pool);
+    if (err)
+        return err;
+    const struct consumer_options options = {.settings = &worker->bus,
+                                             .topic = worker->commands_topic,
+                                             .group = worker->group,
+                                             .instance_id = worker->instance,
+                                             .assigned = on_assigned,
+                                             .revoked = on_revoked,
+                                             .arg = worker};
+    return consumer_open(&options, &worker->consumer, error);
+}
+
+static void worker_close(struct worker *worker)
+{
+    worker->stopping = true;
+    if (worker->pool)
+        pool_stop(worker->pool);
+    consumer_close(worker->consumer); /* drains and gives up the partitions */
+    pool_close(worker->pool);
+    if (worker->events && !worker->failed)
+        producer_flush(worker->events, 500);
+    if (worker->replies && !worker->failed)
+        producer_flush(worker->replies, 500);
+    producer_close(worker->events);
+    producer_close(worker->replies);
+    reader_close(worker->reader);
+    free(worker->partitions);
+}
+
+/* ---- the loop ---- */
+
+/* True when more may be waiting. */
+static bool take_commands(struct worker *worker)
+{
+    for (int i = 0; i < TAKE_BATCH; i++) {
+        struct message *msg = consumer_poll(worker->consumer);
+        if (!msg)
+            return false;
+        partition_take(&worker->partitions[msg->rec.partition], msg);
+    }
+    return true;
+}
+
+static void take_log(struct worker *worker)
+{
+    struct message *msg;
+    while (!worker->failed && (msg = reader_poll(worker->reader, 0)))
+        recover_replay(worker, msg);
+}
+
+static void commit_floors(struct worker *worker, int64_t now_ns)
+{
+    if (now_ns < worker->commit_ns)
+        return;
+    worker->commit_ns = now_ns + COMMIT_NS;
+    for (int32_t i = 0; i < worker->partition_count; i++) {
+        struct partition *p = &worker->partitions[i];
+        if (p->phase != PARTITION_SERVING || !p->floor_dirty)
+            continue;
+        p->floor_dirty = false;
+        consumer_commit(worker->consumer, p->number, p->offsets.floor);
+    }
+}
+
+/* One partition a turn: removing old outcomes is never urgent. */
+static void expire_outcomes(struct worker *worker, int64_t now_ns)
+{
+    struct state_error error;
+    if (now_ns < worker->expire_ns)
+        return;
+    worker->expire_ns = now_ns + EXPIRE_NS;
+    struct partition *p = &worker->partitions[worker->expire_next++ % worker->partition_count];
+    if (p->phase == PARTITION_SERVING &&
+        state_expire(p->state, clock_wall_ms() - worker->dedupe_ms, EXPIRE_LIMIT, &error) < 0)
+        worker_fail(worker, "cannot keep the local state", error.text);
+}
+
+static void note_ready(struct worker *worker, struct lifecycle *life)
+{
+    if (worker->ready || !worker->assigned_once)
+        return;
+    for (int32_t i = 0; i < worker->partition_count; i++) {
+        enum partition_phase phase = worker->partitions[i].phase;
+        if (phase != PARTITION_AWAY && phase != PARTITION_SERVING)
+            return;
+    }
+    worker->ready = true;
+    log_info("ready", "topic=%s group=%s", worker->commands_topic, worker->group);
+    if (lifecycle_ready(life, "ready\n") != 0)
+        worker_fail(worker, "cannot write the ready file", strerror(errno));
+}
+
+static void check_fatal(struct worker *worker)
+{
+    const char *why = producer_fatal(worker->events);
+    if (!why)
+        why = producer_fatal(worker->replies);
+    if (!why)
+        why = consumer_fatal(worker->consumer);
+    if (why)
+        worker_fail(worker, "Kafka client failed for good; the process must be restarted", why);
+}
+
+static void tick(struct worker *worker, struct lifecycle *life)
+{
+    int64_t now = clock_mono_ns();
+    for (int32_t i = 0; i < worker->partition_count; i++) {
+        struct partition *p = &worker->partitions[i];
+        if (p->phase == PARTITION_AWAY)
+            continue;
+        if (p->phase == PARTITION_SERVING)
+            partition_tick(p, now);
+        recover_tick(p, now);
+        if (p->state)
+            state_reads_end(p->state);
+    }
+    commit_floors(worker, now);
+    expire_outcomes(worker, now);
+    note_ready(worker, life);
+    check_fatal(worker);
+}
+
+static int64_t next_due(const struct worker *worker)
+{
+    int64_t due = clock_mono_ns() + POLL_ALL_NS, events = producer_due_ns(worker->events),
+            replies = producer_due_ns(worker->replies);
+    due = events < due ? events : due;
+    due = replies < due ? replies : due;
+    for (int32_t i = 0; i < worker->partition_count; i++) {
+        int64_t p = partition_due_ns(&worker->partitions[i]);
+        due = p < due ? p : due;
+    }
+    return due;
+}
+
+static int watch(struct worker *worker, struct lifecycle *life, struct loop *loop)
+{
+    int err = loop_add(loop, lifecycle_fd(life), TAG_SIGNAL);
+    if (!err)
+        err = loop_add(loop, consumer_fd(worker->consumer), TAG_COMMANDS);
+    if (!err)
+        err = loop_add(loop, reader_fd(worker->reader), TAG_LOG);
+    if (!err)
+        err = loop_add(loop, producer_fd(worker->events), TAG_EVENTS);
+    if (!err)
+        err = loop_add(loop, producer_fd(worker->replies), TAG_REPLIES);
+    if (!err && worker->pool)
+        err = loop_add(loop, pool_fd(worker->pool), TAG_POOL);
+    return err;
+}
+
+static bool has(uint32_t fired, enum tag tag)
+{
+    return fired & (UINT32_C(1) << tag);
+}
+
+/* Every source is looked at when its descriptor says so, and all of them from time to time whatever they say. */
+static void run(struct worker *worker, struct lifecycle *life, struct loop *loop)
+{
+    bool more = false;
+    int64_t poll_all = 0;
+    while (!worker->failed && !lifecycle_stopping(life)) {
+        uint32_t fired = loop_wait(loop, more ? 0 : next_due(worker));
+        int64_t now = clock_mono_ns();
+        if (now >= poll_all) {
+            poll_all = now + POLL_ALL_NS;
+            fired = ALL_TAGS;
+        }
+        if (has(fired, TAG_SIGNAL))
+            lifecycle_check(life);
+        if (has(fired, TAG_COMMANDS) || more)
+            more = take_commands(worker);
+        if (has(fired, TAG_LOG))
+            take_log(worker);
+        if (worker->pool && has(fired, TAG_POOL))
+            pool_serve(worker->pool);
+        serve_clients(worker);
+        tick(worker, life);
+    }
+}
+
+static void say_goodbye(const struct worker *worker)
+{
+    const struct worker_counters *c = &worker->count;
+    log_info("stopped",
+             "commands=%llu events=%llu replies=%llu replayed=%llu expired=%llu refused=%llu forwarded=%llu "
+             "dead_letters=%llu no_reply=%llu claims=%llu void_events=%llu",
+             (unsigned long long)c->commands, (unsigned long long)c->events, (unsigned long long)c->replies,
+             (unsigned long long)c->replayed, (unsigned long long)c->expired, (unsigned long long)c->refused,
+             (unsigned long long)c->forwarded, (unsigned long long)c->dead_letters, (unsigned long long)c->no_reply,
+             (unsigned long long)c->claims, (unsigned long long)c->void_events);
+}
+
+static int worker_run(const struct service *service, const struct config *config, struct lifecycle *life)
+{
+    struct worker worker = {.service = service, .config = config, .bus = settings_bus(config)};
+    struct bus_error error = {""};
+    struct loop loop = {.epoll_fd = -1};
+    name_things(&worker, config);
+    int err = worker_open(&worker, life, &error);
+    if (!err)
+        err = loop_open(&loop);
+    if (!err)
+        err = watch(&worker, life, &loop);
+    if (!err)
+        run(&worker, life, &loop);
+    else if (err != -EINTR)
+        worker_fail(&worker, "cannot start", error.text[0] ? error.text : strerror(-err));
+    worker_close(&worker);
+    loop_close(&loop);
+    say_goodbye(&worker);
+    return worker.failed ? 1 : 0;
+}
+
+int worker_main(const struct service *service, int argc, char **argv)
+{
+    const struct config_key *const tables[] = {settings_common, worker_keys, NULL};
+    char name[64];
+    snprintf(name, sizeof(name), "roundtrip-%s-worker", service->name);
+    const struct config_program program = {.name = name, .summary = service->summary, .tables = tables};
+    struct config *config;
+    switch (config_load(&program, argc, argv, environ, stdout, stderr, &config)) {
+    case CONFIG_EXIT:
+        return 0;
+    case CONFIG_WRONG:
+        return 2;
+    case CONFIG_RUN:
+        break;
+    }
+    struct lifecycle life;
+    settings_apply_log(config, name);
+    int status = 1;
+    if (lifecycle_open(&life, config_string(config, "ready-file")) == 0) {
+        status = worker_run(service, config, &life);
+        lifecycle_close(&life);
+    } else {
+        log_error("cannot start", "why=\"%s\"", strerror(errno));
+    }
+    config_free(config);
+    return status;
+}
