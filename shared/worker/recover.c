@@ -69,7 +69,7 @@ static void claim(struct partition *p)
 static int open_state(struct partition *p)
 {
     struct worker *worker = p->worker;
-    char dir[600];
+    char dir[sizeof(worker->state_dir) + sizeof(worker->events_topic) + 16];
     const char *wiped;
     struct state_error error;
     if (p->state)
