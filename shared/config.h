@@ -2,10 +2,13 @@
 /*
  * Settings of a program from one table: flags win over the environment, which wins over the default.
  *
- * A key `http-port` is `--http-port 8080` or `--http-port=8080`, and ROUNDTRIP_HTTP_PORT in the environment. Any
- * librdkafka property is `--kafka.NAME VALUE`, or ROUNDTRIP_KAFKA_NAME with dots as underscores (ROUNDTRIP_KAFKA_LINGER_MS).
- * A value that starts with `@` after the key's type SECRET, or any kafka.* value written `@/path`, is read from that file.
- * --help prints the table, --check validates and prints the settings in force (secrets masked), --version the version.
+ * A key `http-port` is `--http-port 8080` or `--http-port=8080`, and ROUNDTRIP_HTTP_PORT in the environment.
+ * Any librdkafka property is `--kafka.NAME VALUE`, or ROUNDTRIP_KAFKA_NAME with dots as underscores
+ * (ROUNDTRIP_KAFKA_LINGER_MS). A SECRET's value that starts with `@` (`@path`), and any kafka.* value written
+ * `@/path`, is read from that file, its last newline left out. An empty environment variable is one that is
+ * not set; of a flag given twice the last counts.
+ * --help prints the table, --check validates and prints the settings in force (secrets masked), --version the
+ * version.
  */
 #ifndef ROUNDTRIP_CONFIG_H
 #define ROUNDTRIP_CONFIG_H
@@ -20,8 +23,10 @@ enum config_type {
     CONFIG_SECRET,   /* a string, masked when printed; "@/path" reads a file */
     CONFIG_INT,      /* min..max */
     CONFIG_BOOL,     /* true/false, yes/no, on/off, 1/0; a flag alone is true */
-    CONFIG_DURATION, /* "250ms", "5s", "10m", "24h"; a bare number is milliseconds; stored in ms; min..max in ms */
+    CONFIG_DURATION, /* "250ms", "5s", "10m", "24h"; a bare number is milliseconds; stored in ms; min..max in
+                        ms */
     CONFIG_BYTES,    /* "65536", "64KiB", "1MiB"; stored in bytes; min..max in bytes */
+    CONFIG_LEVEL,    /* "error", "warn", "info", "debug"; stored as enum log_level */
 };
 
 struct config_key {
@@ -45,21 +50,25 @@ enum config_verdict {
     CONFIG_WRONG, /* said on `err` what is wrong and how to mend it: exit 2 */
 };
 
-/** What a program is, for --help. `keys` are tables one after another, each ended by a row whose name is NULL. */
+/** What a program is, for --help. `keys` are tables one after another, each ended by a row whose name is
+ * NULL. */
 struct config_program {
     const char *name, *summary;
     const struct config_key *const *tables; /* ended by NULL */
 };
 
-/** Reads flags and environment (`environ`-shaped). `*ret_config` is set for CONFIG_RUN only; free it with config_free(). */
-enum config_verdict config_load(const struct config_program *program, int argc, char **argv, char **environment,
-                                FILE *out, FILE *err, struct config **ret_config)
+/** Reads flags and environment (`environ`-shaped). `*ret_config` is set for CONFIG_RUN only; free it with
+ * config_free(). */
+enum config_verdict config_load(const struct config_program *program, int argc, char **argv,
+                                char **environment, FILE *out, FILE *err, struct config **ret_config)
     __attribute__((warn_unused_result));
 void config_free(struct config *config);
 
+/** As given to config_load(). */
+const char *config_program_name(const struct config *config);
 /** A key that is in no table is a bug of ours: assert. Strings live as long as the config. */
 const char *config_string(const struct config *config, const char *name);
-/** Numbers, durations (ms) and sizes (bytes). */
+/** Numbers, durations (ms), sizes (bytes) and levels (enum log_level). */
 int64_t config_int(const struct config *config, const char *name);
 bool config_bool(const struct config *config, const char *name);
 /** The kafka.* properties given, in order. */

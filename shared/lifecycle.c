@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signals by signalfd, the ready file by rename. */
+#include "lifecycle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+static bool has_ready_file(const struct lifecycle *life)
+{
+    return life->ready_file && *life->ready_file;
+}
+
+int lifecycle_open(struct lifecycle *life, const char *ready_file)
+{
+    sigset_t set;
+    *life = (struct lifecycle){.signals = -1, .ready_file = ready_file};
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return -errno;
+    int err = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (err)
+        return -err;
+    if (has_ready_file(life) && unlink(ready_file) < 0 && errno != ENOENT)
+        return -errno;
+    life->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return life->signals < 0 ? -errno : 0;
+}
+
+void lifecycle_close(struct lifecycle *life)
+{
+    if (has_ready_file(life))
+        unlink(life->ready_file);
+    if (life->signals >= 0)
+        close(life->signals);
+    life->signals = -1;
+}
+
+int lifecycle_fd(const struct lifecycle *life)
+{
+    return life->signals;
+}
+
+void lifecycle_check(struct lifecycle *life)
+{
+    struct signalfd_siginfo info;
+    while (read(life->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        life->stopping = true;
+}
+
+bool lifecycle_stopping(const struct lifecycle *life)
+{
+    return life->stopping;
+}
+
+bool lifecycle_stop_within(struct lifecycle *life, int timeout_ms)
+{
+    struct pollfd wait = {.fd = life->signals, .events = POLLIN};
+    if (!life->stopping && poll(&wait, 1, timeout_ms) > 0)
+        lifecycle_check(life);
+    return life->stopping;
+}
+
+static int write_whole(int fd, const char *text)
+{
+    for (size_t left = strlen(text); left > 0;) {
+        ssize_t n = write(fd, text, left);
+        if (n < 0)
+            return -errno;
+        text += n;
+        left -= (size_t)n;
+    }
+    return 0;
+}
+
+static int write_file(const char *path, const char *content)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return -errno;
+    int err = write_whole(fd, content);
+    if (close(fd) < 0 && !err)
+        err = -errno;
+    return err;
+}
+
+int lifecycle_ready(struct lifecycle *life, const char *content)
+{
+    char draft[PATH_MAX];
+    if (!has_ready_file(life))
+        return 0;
+    int len = snprintf(draft, sizeof(draft), "%s.%d", life->ready_file, (int)getpid());
+    if (len < 0 || (size_t)len >= sizeof(draft))
+        return -ENAMETOOLONG;
+    int err = write_file(draft, content);
+    if (!err && rename(draft, life->ready_file) < 0)
+        err = -errno;
+    if (err)
+        unlink(draft);
+    return err;
+}

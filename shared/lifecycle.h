@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A process's start and end as the outside sees them: signals that ask it to stop, and the file that says
+ * "ready". */
+#ifndef ROUNDTRIP_LIFECYCLE_H
+#define ROUNDTRIP_LIFECYCLE_H
+
+#include <stdbool.h>
+
+/** One per process; one thread only. */
+struct lifecycle {
+    int signals;            /* signalfd of SIGTERM and SIGINT */
+    const char *ready_file; /* borrowed; NULL or "": none */
+    bool stopping;
+};
+
+/**
+ * Blocks SIGTERM and SIGINT in this thread and in all it will start, and ignores SIGPIPE: call it before the
+ * first other thread, so before any Kafka or HTTP handle. A ready file left by an earlier process is removed.
+ * 0 or -errno.
+ */
+int lifecycle_open(struct lifecycle *life, const char *ready_file) __attribute__((warn_unused_result));
+/** Removes the ready file. The signals stay blocked: the process is about to end. */
+void lifecycle_close(struct lifecycle *life);
+
+/** Readable when a signal has come: then call lifecycle_check(). */
+int lifecycle_fd(const struct lifecycle *life);
+/** Takes what signals have come; never blocks. */
+void lifecycle_check(struct lifecycle *life);
+/** True once lifecycle_check() has seen a signal. */
+bool lifecycle_stopping(const struct lifecycle *life);
+/** Waits for a signal, at most `timeout_ms`: a sleep that ends when it is time to stop. True when it is. */
+bool lifecycle_stop_within(struct lifecycle *life, int timeout_ms);
+
+/** Writes `content` to the ready file, which appears whole or not at all. 0 or -errno. */
+int lifecycle_ready(struct lifecycle *life, const char *content) __attribute__((warn_unused_result));
+
+#endif
