@@ -3,18 +3,20 @@
  * Strict JSON in (RFC 8259, I-JSON's rules of RFC 7493 on top), over json-c, which alone is lenient.
  *
  * Refused, each with a sentence: single quotes, NaN and Infinity, comments, duplicate member names, integers outside
- * int64 (json-c clips), control characters in strings, invalid UTF-8, unpaired surrogates, \u0000, trailing bytes,
- * nesting deeper than JSON_DEPTH_MAX.
+ * int64 (json-c clips), numbers too large for a double or longer than JSON_NUMBER_MAX, control characters in strings,
+ * invalid UTF-8, unpaired surrogates, \u0000, trailing bytes, nesting deeper than JSON_DEPTH_MAX.
  */
 #ifndef ROUNDTRIP_JSON_H
 #define ROUNDTRIP_JSON_H
 
 #include <json-c/json_object.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "slice.h"
 
 #define JSON_DEPTH_MAX  32
+#define JSON_NUMBER_MAX 128 /* characters */
 #define JSON_ERROR_SIZE 200
 
 /** Says what is wrong where ("byte 17: ..."); static text in a caller's array. */
@@ -22,11 +24,14 @@ struct json_error {
     char text[JSON_ERROR_SIZE];
 };
 
-/** The document (owned by the caller: json_object_put), or NULL and `ret_error`. Pure, thread-safe. */
+/**
+ * The document (owned by the caller: json_object_put), or NULL and `ret_error`. A bare null is refused, for it has no object.
+ * Pure, thread-safe.
+ */
 struct json_object *json_parse_strict(struct slice text, struct json_error *ret_error)
     __attribute__((warn_unused_result));
 
-/** The rules alone, without building a tree: false and `ret_error` when the text breaks one. */
+/** The rules alone, without building a tree: false and `ret_error` when the text breaks one. In n log n of its bytes. */
 bool json_check_strict(struct slice text, struct json_error *ret_error) __attribute__((warn_unused_result));
 
 /**
