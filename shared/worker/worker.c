@@ -98,7 +98,7 @@ static int check_topics(struct worker *worker, struct bus_error *error)
         return dead;
     if (commands != events) {
         snprintf(error->text, sizeof(error->text),
-                 "%s has %d partitions and %s has %d; they must have the same number: make them anew with roundtrip-topics",
+                 "%.64s has %d partitions and %.64s has %d; both need the same number: make them anew with roundtrip-topics",
                  worker->commands_topic, commands, worker->events_topic, events);
         return -EINVAL;
     }
@@ -283,8 +283,9 @@ static void note_ready(struct worker *worker, struct lifecycle *life)
     }
     worker->ready = true;
     log_info("ready", "topic=%s group=%s", worker->commands_topic, worker->group);
-    if (lifecycle_ready(life, "ready\n") != 0)
-        worker_fail(worker, "cannot write the ready file", strerror(errno));
+    int err = lifecycle_ready(life, "ready\n");
+    if (err)
+        worker_fail(worker, "cannot write the ready file", strerror(-err));
 }
 
 static void check_fatal(struct worker *worker)
@@ -426,12 +427,12 @@ int worker_main(const struct service *service, int argc, char **argv)
     }
     struct lifecycle life;
     settings_apply_log(config, name);
-    int status = 1;
-    if (lifecycle_open(&life, config_string(config, "ready-file")) == 0) {
+    int status = 1, err = lifecycle_open(&life, config_string(config, "ready-file"));
+    if (err == 0) {
         status = worker_run(service, config, &life);
         lifecycle_close(&life);
     } else {
-        log_error("cannot start", "why=\"%s\"", strerror(errno));
+        log_error("cannot start", "why=\"%s\"", strerror(-err));
     }
     config_free(config);
     return status;
