@@ -150,6 +150,7 @@ static rd_kafka_conf_t *make_conf(struct consumer *consumer, struct bus_error *r
         {"enable.auto.offset.store", "false"},
         {"auto.offset.reset", "earliest"},
         {"fetch.min.bytes", "1"},
+        {"fetch.wait.max.ms", "100"}, /* a partition that is resumed waits behind the fetch under way */
         {"fetch.error.backoff.ms", "5"},
         {"queued.min.messages", "10000"},
         {NULL, NULL},

@@ -31,14 +31,14 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
     log_debug("reader error", "role=%s error=\"%s\" reason=\"%s\"", reader->role, rd_kafka_err2name(err), reason);
 }
 
-int reader_open(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
-                struct bus_error *ret_error)
+static int open_with(const struct bus_settings *settings, const char *role, const char *wait_ms,
+                     struct reader **ret_reader, struct bus_error *ret_error)
 {
-    static const struct rk_setting own[] = {
-        {"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
-        {"fetch.min.bytes", "1"},        {"fetch.error.backoff.ms", "5"},
+    const struct rk_setting own[] = {
+        {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"},
+        {"fetch.min.bytes", "1"},         {"fetch.error.backoff.ms", "5"},
         {"queued.min.messages", "10000"}, {"auto.offset.reset", "earliest"},
-        {NULL, NULL},
+        {"fetch.wait.max.ms", wait_ms},   {NULL, NULL},
     };
     struct reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
@@ -67,6 +67,18 @@ int reader_open(const struct bus_settings *settings, const char *role, struct re
 fail:
     reader_close(reader);
     return err;
+}
+
+int reader_open(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
+                struct bus_error *ret_error)
+{
+    return open_with(settings, role, "500", ret_reader, ret_error);
+}
+
+int reader_open_brief(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
+                      struct bus_error *ret_error)
+{
+    return open_with(settings, role, "10", ret_reader, ret_error);
 }
 
 void reader_close(struct reader *reader)

@@ -11,8 +11,12 @@ struct reader;
 #define READER_BEGINNING INT64_C(-2)
 #define READER_END       INT64_C(-1)
 
+/** For partitions that are read for long: fetches wait at the broker until there is something. */
 int reader_open(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
                 struct bus_error *ret_error) __attribute__((warn_unused_result));
+/** For partitions that come and go: fetches wait briefly, since a partition added meanwhile waits behind them. */
+int reader_open_brief(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
+                      struct bus_error *ret_error) __attribute__((warn_unused_result));
 void reader_close(struct reader *reader); /* NULL is allowed */
 
 /** Starts reading a partition at `offset` (or READER_BEGINNING, READER_END) beside those it reads already. 0 or -errno. */

@@ -30,7 +30,7 @@ static const struct config_key worker_keys[] = {
     {"pool-threads", CONFIG_INT, "0", 0, 1024, "threads for long operations; 0: one a core"},
     {"reply-topics", CONFIG_STRING, "replies,replies.*", 0, 0,
      "topics that may be answered to, comma-separated; a trailing * matches a prefix"},
-    {"dedupe-window", CONFIG_DURATION, "24h", 1000, 0, "how long a command id's outcome is kept"},
+    {"dedupe-window", CONFIG_DURATION, "24h", 1000, INT64_C(31622400000), "how long a command id's outcome is kept"},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
@@ -76,7 +76,7 @@ static int open_clients(struct worker *worker, struct bus_error *error)
                                              .message_timeout_ms = REPLY_TIMEOUT_MS,
                                              .delivered = partition_delivered,
                                              .arg = worker};
-    int err = reader_open(&worker->bus, "log", &worker->reader, error);
+    int err = reader_open_brief(&worker->bus, "log", &worker->reader, error);
     if (!err)
         err = producer_open(&events, &worker->events, error);
     if (!err)
