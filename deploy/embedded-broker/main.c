@@ -12,23 +12,25 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "lifecycle.h"
 #include "log.h"
+#include "settings.h"
 #include "topics/topic_table.h"
 
 static const struct config_key broker_settings[] = {
-    {"ready-file", CONFIG_STRING, "", 0, 0, "file to write the address into once ready; removed at exit"},
+    {"log-level", CONFIG_LEVEL, "info", 0, 0, "How much to log on stderr."},
+    {"ready-file", CONFIG_STRING, "", 0, 0,
+     "File to write the address into once ready; removed at exit. Empty: none."},
     {"parent-pid", CONFIG_INT, "0", 0, INT32_MAX,
-     "exit when that process is gone, so that no orphan stays; 0: do not"},
+     "End when that process is gone, so that no orphan stays; 0: do not."},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
@@ -114,23 +116,6 @@ static int make_topics(struct broker *broker, const struct config *config)
     return 0;
 }
 
-/* Whole or not at all: a reader that polls for the file never sees half an address. */
-static int write_ready_file(const char *path, const char *address)
-{
-    char partial[4096];
-    if (!*path)
-        return 0;
-    FILE *file = NULL;
-    if (snprintf(partial, sizeof(partial), "%s.new", path) < (int)sizeof(partial))
-        file = fopen(partial, "w");
-    bool written = file && fprintf(file, "%s\n", address) > 0;
-    if ((file && fclose(file) != 0) || !written || rename(partial, path) != 0) {
-        log_error("cannot write the ready file", "path=\"%s\" errno=%d", path, errno);
-        return -1;
-    }
-    return 0;
-}
-
 /* Readable when that process ends; -1 and ESRCH when it has ended already. */
 static int open_process(int64_t pid)
 {
@@ -138,13 +123,14 @@ static int open_process(int64_t pid)
 }
 
 /* Until SIGTERM, SIGINT or the end of the process we were told to live with. */
-static int wait_for_end(int signals, int64_t parent_pid)
+static int wait_for_end(const struct lifecycle *life, int64_t parent_pid)
 {
-    struct pollfd fds[] = {{.fd = signals, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = lifecycle_fd(life), .events = POLLIN}, {.fd = -1, .events = POLLIN}};
     if (parent_pid > 0 && (fds[1].fd = open_process(parent_pid)) < 0) {
         if (errno == ESRCH)
             return 0;
-        log_error("cannot watch the parent", "pid=%lld errno=%d", (long long)parent_pid, errno);
+        log_error("cannot watch the parent", "pid=%lld reason=\"%s\"", (long long)parent_pid,
+                  strerror(errno));
         return -1;
     }
     while (poll(fds, 2, -1) < 0 && errno == EINTR)
@@ -155,38 +141,39 @@ static int wait_for_end(int signals, int64_t parent_pid)
     return 0;
 }
 
-/* Before any thread starts, so that all of them have the signals blocked; -1 on failure. */
-static int open_signals(void)
+/* On standard output and in the ready file. */
+static int say_address(struct lifecycle *life, const char *address)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC);
+    char line[128];
+    snprintf(line, sizeof(line), "%s\n", address);
+    fputs(line, stdout);
+    fflush(stdout);
+    int err = lifecycle_ready(life, line);
+    if (err)
+        log_error("cannot write the ready file", "path=\"%s\" reason=\"%s\"", life->ready_file,
+                  strerror(-err));
+    return err;
 }
 
 static int run(const struct config *config)
 {
-    int result = EXIT_FAILURE;
     struct broker broker = {.rk = NULL};
-    const char *ready_file = config_string(config, "ready-file");
-    int signals = open_signals();
-    if (signals < 0 || open_broker(&broker) != 0 || make_topics(&broker, config) != 0)
-        goto out;
-    printf("%s\n", broker.address);
-    fflush(stdout);
-    if (write_ready_file(ready_file, broker.address) != 0)
+    struct lifecycle life;
+    int result = EXIT_FAILURE;
+    int err = lifecycle_open(&life, config_string(config, "ready-file"));
+    if (err) {
+        log_error("cannot start", "reason=\"%s\"", strerror(-err));
+        return result;
+    }
+    if (open_broker(&broker) != 0 || make_topics(&broker, config) != 0 ||
+        say_address(&life, broker.address) != 0)
         goto out;
     log_info("ready", "address=%s durable=no", broker.address);
-    if (wait_for_end(signals, config_int(config, "parent-pid")) == 0)
+    if (wait_for_end(&life, config_int(config, "parent-pid")) == 0)
         result = EXIT_SUCCESS;
-    if (*ready_file)
-        unlink(ready_file);
 out:
+    lifecycle_close(&life);
     close_broker(&broker);
-    if (signals >= 0)
-        close(signals);
     return result;
 }
 
@@ -208,7 +195,7 @@ int main(int argc, char **argv)
     case CONFIG_RUN:
         break;
     }
-    log_init("embedded-broker", LOG_LEVEL_INFO);
+    settings_apply_log(config, "embedded-broker");
     int result = run(config);
     config_free(config);
     return result;

@@ -6,14 +6,12 @@
 
 #include "bus/admin.h"
 #include "config.h"
-#include "log.h"
+#include "settings.h"
 #include "topic_table.h"
 
 static const struct config_key own_settings[] = {
-    {"kafka", CONFIG_STRING, "127.0.0.1:9092", 0, 0,
-     "brokers to connect to first: host:port, comma separated"},
-    {"timeout", CONFIG_DURATION, "30s", 1000, 600000, "how long to wait for the brokers"},
-    {"dry-run", CONFIG_BOOL, "false", 0, 0, "print the topics and their settings; connect to nothing"},
+    {"timeout", CONFIG_DURATION, "30s", 1000, 600000, "How long to wait for the brokers."},
+    {"dry-run", CONFIG_BOOL, "false", 0, 0, "Print the topics and their settings, and connect to nothing."},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
@@ -92,7 +90,7 @@ static int run(const struct config *config)
 
 int main(int argc, char **argv)
 {
-    static const struct config_key *const tables[] = {own_settings, topic_settings, NULL};
+    static const struct config_key *const tables[] = {settings_common, own_settings, topic_settings, NULL};
     static const struct config_program program = {"roundtrip-topics",
                                                   "Makes the topics that are not there yet. Leaves those "
                                                   "that are, says where they differ, and then exits with 1.",
@@ -107,7 +105,7 @@ int main(int argc, char **argv)
     case CONFIG_RUN:
         break;
     }
-    log_init("topics", LOG_LEVEL_WARN);
+    settings_apply_log(config, "topics");
     int result = run(config);
     config_free(config);
     return result;

@@ -13,14 +13,14 @@
 #define COMPACTED_WITHIN_MS (7 * DAY_MS)
 
 const struct config_key topic_settings[] = {
-    {"services", CONFIG_STRING, "item,compute", 0, 0, "services that get topics, comma separated"},
+    {"services", CONFIG_STRING, "item,compute", 0, 0, "Services that get topics, comma separated."},
     {"partitions", CONFIG_INT, "6", 1, 10000,
-     "partitions of <service>.commands, <service>.events and their dead letters"},
-    {"reply-partitions", CONFIG_INT, "12", 1, 10000, "partitions of the reply topics; a gateway reads one"},
-    {"replication", CONFIG_INT, "-1", -1, 100, "copies of each partition; -1: the cluster's default"},
-    {"reply-topic", CONFIG_STRING, "replies", 0, 0, "reply topics, comma separated"},
+     "Partitions of commands, events and dead letters. Cannot be changed later."},
+    {"reply-partitions", CONFIG_INT, "12", 1, 10000, "Partitions of the reply topics; a gateway reads one."},
+    {"replication", CONFIG_INT, "-1", -1, 100, "Copies of each partition; -1: the cluster's default."},
+    {"reply-topic", CONFIG_STRING, "replies", 0, 0, "Reply topics, comma separated."},
     {"dedupe-window", CONFIG_DURATION, "24h", 1000, 365 * DAY_MS,
-     "how long the outcome of a command is kept; as the workers have it"},
+     "How long the outcome of a command is kept: as the workers have it."},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
