@@ -60,7 +60,10 @@ static int make_topics(const struct config *config, const struct topic_plan *pla
     if (admin_open(&settings, &admin, &error) != 0 ||
         admin_create_topics(admin, plan->topics, plan->count, (int)config_int(config, "timeout"), outcomes,
                             &error) != 0) {
-        fprintf(stderr, "roundtrip-topics: %s: %s\n", settings.bootstrap, error.text);
+        fprintf(stderr,
+                "roundtrip-topics: %s: %s\nIs Kafka running there? (The embedded broker makes its topics "
+                "itself.)\n",
+                settings.bootstrap, error.text);
         goto out;
     }
     result = EXIT_SUCCESS;
