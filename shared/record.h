@@ -8,7 +8,9 @@
 
 #include "slice.h"
 
-#define RECORD_HEADERS_MAX 48
+/** Headers of a consumed record; a record that is built may have more, so that any can be sent on with ours added. */
+#define RECORD_HEADERS_IN_MAX 48
+#define RECORD_HEADERS_MAX    64
 /** Room for header values that have no storage elsewhere (numbers, times, 4-byte partitions). */
 #define RECORD_SCRATCH 1024
 

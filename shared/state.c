@@ -11,10 +11,12 @@
 #include "state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -224,6 +226,26 @@ static int make_dirs(const char *dir)
         *p = '/';
     }
     return mkdir(path, 0700) != 0 && errno != EEXIST ? errno : 0;
+}
+
+int state_lock(const char *dir, int *ret_fd)
+{
+    char path[4096];
+    int err = make_dirs(dir);
+    if (err)
+        return -err;
+    if ((size_t)snprintf(path, sizeof(path), "%s/lock", dir) >= sizeof(path))
+        return -ENAMETOOLONG;
+    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        err = errno;
+        close(fd);
+        return -err;
+    }
+    *ret_fd = fd;
+    return 0;
 }
 
 static int open_env(struct state *state, const char *dir, const char **ret_wiped)

@@ -29,6 +29,8 @@ struct state_binding {
     bool int64_keys; /* keys are canonical decimal int64, kept in numeric order */
 };
 
+/** Makes `dir` and locks it for this process: 0 and a descriptor to close, or -errno (-EWOULDBLOCK: another has it). */
+int state_lock(const char *dir, int *ret_fd) __attribute__((warn_unused_result));
 /** Opens or makes `dir`. 0, or -errno and `ret_error`. `*ret_wiped`: why the old contents were dropped, or NULL. */
 int state_open(const char *dir, const struct state_binding *binding, struct state **ret_state, const char **ret_wiped,
                struct state_error *ret_error) __attribute__((warn_unused_result));

@@ -250,8 +250,12 @@ struct message *consumer_poll(struct consumer *consumer)
         rd_kafka_message_t *native = rd_kafka_consumer_poll(consumer->rk, 0);
         if (!native)
             return NULL;
-        if (!native->err)
-            return rk_message_wrap(native);
+        if (!native->err) {
+            struct message *msg = rk_message_wrap(native);
+            if (!msg) /* it must not be skipped unseen */
+                snprintf(consumer->fatal, sizeof(consumer->fatal), "out of memory");
+            return msg;
+        }
         log_at(native->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
                "consumer event", "group=%s error=\"%s\"", consumer->options.group, rd_kafka_message_errstr(native));
         rd_kafka_message_destroy(native);

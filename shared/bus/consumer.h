@@ -11,7 +11,7 @@ struct consumer;
 /** A consumed record and the memory it points into. Owned by the caller: message_free(). */
 struct message {
     struct record rec;
-    struct header headers[RECORD_HEADERS_MAX];
+    struct header headers[RECORD_HEADERS_IN_MAX];
     void *native;
 };
 /** NULL is allowed. */

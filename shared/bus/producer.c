@@ -51,6 +51,7 @@ struct producer {
     void *arg;
     const char *role;
     bool corked;
+    size_t max_bytes;
     /* any thread */
     _Atomic int64_t in_flight;
     _Atomic bool connected, suspect, failed;
@@ -112,9 +113,28 @@ static rd_kafka_conf_t *make_conf(const struct producer_options *options, struct
         {"message.timeout.ms", timeout},
         {"partitioner", "murmur2_random"},
         {"retry.backoff.ms", "50"},
+        {"queue.buffering.max.messages", "1000000"}, /* bounded by who sends: windows and pending tables */
         {NULL, NULL},
     };
     return rk_conf(options->settings, options->role, settings, ret_error);
+}
+
+/* librdkafka would refuse a gathered record only when its beat comes; its sender wants to know at once. */
+static size_t max_bytes(rd_kafka_t *rk)
+{
+    char text[24];
+    size_t size = sizeof(text);
+    if (rd_kafka_conf_get(rd_kafka_conf(rk), "message.max.bytes", text, &size) != RD_KAFKA_CONF_OK)
+        return 1000000;
+    return strtoul(text, NULL, 10);
+}
+
+static size_t record_bytes(const struct record *rec, const struct headers *headers)
+{
+    size_t size = 128 + rec->key.len + rec->value.len; /* 128: more than the framing of record and batch takes */
+    for (size_t i = 0; i < headers->count; i++)
+        size += strlen(headers->list[i].name) + headers->list[i].value.len + 8;
+    return size;
 }
 
 int producer_open(const struct producer_options *options, struct producer **ret_producer, struct bus_error *ret_error)
@@ -140,6 +160,7 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     producer->rk = rk_new(RD_KAFKA_PRODUCER, conf, ret_error);
     if (!producer->rk)
         goto fail;
+    producer->max_bytes = max_bytes(producer->rk);
     producer->queue = rd_kafka_queue_get_main(producer->rk);
     producer->fd = rk_queue_fd(producer->queue);
     if (producer->fd < 0) {
@@ -271,6 +292,8 @@ int producer_send(struct producer *producer, const struct record *rec, const str
         return -EINVAL;
     if (atomic_load_explicit(&producer->failed, memory_order_relaxed))
         return -EPIPE;
+    if (record_bytes(rec, headers) > producer->max_bytes)
+        return -EMSGSIZE;
     rd_kafka_headers_t *list = native_headers(headers);
     int64_t before = atomic_fetch_add(&producer->in_flight, 1);
     pthread_mutex_lock(&producer->lock);

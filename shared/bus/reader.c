@@ -20,6 +20,7 @@ struct reader {
     rd_kafka_topic_t *topics[TOPICS_MAX];
     size_t topic_count;
     char *cluster_id;
+    bool failed;
     _Atomic bool connected;
 };
 
@@ -150,7 +151,9 @@ struct message *reader_poll(struct reader *reader, int timeout_ms)
         }
         if (!native->err) {
             atomic_store_explicit(&reader->connected, true, memory_order_relaxed);
-            return rk_message_wrap(native);
+            struct message *msg = rk_message_wrap(native);
+            reader->failed |= msg == NULL; /* it must not be skipped unseen */
+            return msg;
         }
         if (native->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
             log_warn("reader event", "role=%s error=\"%s\"", reader->role, rd_kafka_message_errstr(native));
@@ -208,4 +211,9 @@ const char *reader_cluster_id(struct reader *reader)
 bool reader_connected(const struct reader *reader)
 {
     return atomic_load_explicit(&reader->connected, memory_order_relaxed);
+}
+
+const char *reader_fatal(const struct reader *reader)
+{
+    return reader->failed ? "out of memory" : NULL;
 }

@@ -39,5 +39,7 @@ int32_t reader_partition_count(struct reader *reader, const char *topic, struct 
 const char *reader_cluster_id(struct reader *reader);
 /** False while no broker can be reached, as far as this reader has noticed. Thread-safe. */
 bool reader_connected(const struct reader *reader);
+/** Non-NULL once a record was lost for lack of memory: the process must be replaced. */
+const char *reader_fatal(const struct reader *reader);
 
 #endif

@@ -319,6 +319,19 @@ void dispatch_settle(struct work *work)
         partition_answer_later(work);
 }
 
+void dispatch_too_large(struct work *work)
+{
+    decide_problem(&work->decision, 413, "The entity would be larger than a Kafka record may be; make it smaller");
+    set_effect(work);
+    set_answer(work);
+    partition_append(work);
+}
+
+void dispatch_answer_too_large(struct work *work)
+{
+    answer_problem(work, 500, "The answer is larger than a Kafka record may be; ask for less");
+}
+
 void dispatch_scan(struct work *work)
 {
     struct partition *p = work->partition;

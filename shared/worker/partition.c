@@ -88,12 +88,13 @@ static void untable(struct work *work)
 
 void partition_take(struct partition *p, struct message *msg)
 {
-    if (p->phase != PARTITION_SERVING || !offsets_begin(&p->offsets, msg->rec.offset)) {
+    if (p->phase != PARTITION_SERVING || msg->rec.offset < p->offsets.next) {
         message_free(msg); /* comes again once the partition serves, or came before */
         return;
     }
+    int64_t offset = msg->rec.offset;
     struct work *work = work_new(p, msg);
-    if (!work) {
+    if (!work || !offsets_begin(&p->offsets, offset)) {
         worker_fail(p->worker, "cannot take a command", "out of memory");
         return;
     }
@@ -117,18 +118,18 @@ void partition_submit(struct work *work)
 
 /* ---- events ---- */
 
-/* Sends through `producer`; the work waits for the delivery. False when the partition was given up instead. */
-static bool send(struct work *work, struct producer *producer, const struct record *rec, const struct headers *headers,
-                 const char *what)
+/* Sends through `producer`; the work waits for the delivery. */
+static int send(struct work *work, struct producer *producer, const struct record *rec, const struct headers *headers,
+                const char *what)
 {
     int err = producer_send(producer, rec, headers, work);
     if (err == 0) {
         work->awaited = true;
-        return true;
+        return 0;
     }
     log_error("cannot send", "what=%s topic=%s id=%.*s error=\"%s\"", what, rec->topic, SLICE_ARG(work->cmd.id),
               strerror(-err));
-    return false;
+    return err;
 }
 
 void partition_append(struct work *work)
@@ -137,14 +138,21 @@ void partition_append(struct work *work)
     struct headers headers;
     struct record rec;
     letters_event(work, &headers, &rec);
+    int err = send(work, p->worker->events, &rec, &headers, "event");
+    if (err == -EMSGSIZE && work->decision.effect != EFFECT_NONE) {
+        dispatch_too_large(work);
+        return;
+    }
+    if (err) {
+        recover_restart(p, "an event could not be sent", RESTART_NS);
+        return;
+    }
     work->sequence = ++p->appended;
     if (work->stage != WORK_REPAIRING)
         work_move(work, WORK_APPENDING);
     partition_table(work);
     work_queue_add(&p->journal, work);
     p->worker->count.events++;
-    if (!send(work, p->worker->events, &rec, &headers, "event"))
-        recover_restart(p, "an event could not be sent", RESTART_NS);
 }
 
 void partition_answer_later(struct work *work)
@@ -211,7 +219,13 @@ void partition_answer(struct work *work)
         return;
     }
     work_move(work, WORK_REPLYING);
-    if (send(work, worker->replies, &rec, &headers, "reply"))
+    int err = send(work, worker->replies, &rec, &headers, "reply");
+    if (err == -EMSGSIZE) {
+        dispatch_answer_too_large(work);
+        letters_reply(work, worker->reply_topics, &headers, &rec);
+        err = send(work, worker->replies, &rec, &headers, "reply");
+    }
+    if (err == 0)
         worker->count.replies++;
     else
         partition_finish(work); /* the caller repeats the command and gets the stored outcome */
@@ -225,7 +239,7 @@ void partition_forward(struct work *work, int32_t to)
     letters_forward(work, to, &headers, &rec);
     work_move(work, WORK_FORWARDING);
     worker->count.forwarded++;
-    if (!send(work, worker->replies, &rec, &headers, "forward"))
+    if (send(work, worker->replies, &rec, &headers, "forward"))
         recover_restart(work->partition, "a misplaced command could not be forwarded", RESTART_NS);
 }
 
@@ -239,7 +253,12 @@ void partition_bury(struct work *work, const char *reason)
              work->msg->rec.partition, (long long)work->msg->rec.offset, SLICE_ARG(work->cmd.id), reason);
     work_move(work, WORK_BURYING);
     worker->count.dead_letters++;
-    if (!send(work, worker->replies, &rec, &headers, "dead letter"))
+    int err = send(work, worker->replies, &rec, &headers, "dead letter");
+    if (err == -EMSGSIZE) { /* with our headers it is too large: the origin headers say where the whole of it lies */
+        rec.value = SLICE_NONE;
+        err = send(work, worker->replies, &rec, &headers, "dead letter without its value");
+    }
+    if (err)
         recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);
 }
 

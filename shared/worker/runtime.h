@@ -141,6 +141,7 @@ struct worker {
     char commands_topic[128], events_topic[128], dead_topic[160], group[128], state_dir[512];
     const char *reply_topics;
     int64_t dedupe_ms;
+    int state_lock;
     bool has_pool;
     int32_t partition_count;
     /* the loop's */
@@ -191,6 +192,10 @@ void dispatch_command(struct work *work);
 void dispatch_scan(struct work *work);
 /** The handler has decided: status, precondition, effect, answer. */
 void dispatch_settle(struct work *work);
+/** The event of a write does not fit a record: refuses the write instead. */
+void dispatch_too_large(struct work *work);
+/** Its answer does not: says so instead. */
+void dispatch_answer_too_large(struct work *work);
 /** A pooled handler ended. */
 void dispatch_pool_done(void *arg, bool ran);
 

@@ -186,6 +186,20 @@ static int make_partitions(struct worker *worker)
     return 0;
 }
 
+/* Two workers on one local state would each undo the other's. */
+static int lock_state_dir(struct worker *worker, struct bus_error *error)
+{
+    int err = state_lock(worker->state_dir, &worker->state_lock);
+    if (err == -EWOULDBLOCK)
+        snprintf(error->text, sizeof(error->text),
+                 "another worker uses the state folder %.100s; give each its own --instance-id or --state-dir",
+                 worker->state_dir);
+    else if (err)
+        snprintf(error->text, sizeof(error->text), "cannot use the state folder %.100s: %s", worker->state_dir,
+                 strerror(-err));
+    return err;
+}
+
 static int worker_open(struct worker *worker, struct lifecycle *life, struct bus_error *error)
 {
     int err = open_clients(worker, error);
@@ -193,6 +207,8 @@ static int worker_open(struct worker *worker, struct lifecycle *life, struct bus
         err = await_topics(worker, life, error);
     if (!err)
         err = make_partitions(worker);
+    if (!err)
+        err = lock_state_dir(worker, error);
     if (!err && worker->has_pool)
         err = pool_open((int)config_int(worker->config, "pool-threads"), POOL_WAITING, &worker->pool);
     if (err)
@@ -221,6 +237,8 @@ static void worker_close(struct worker *worker)
     producer_close(worker->events);
     producer_close(worker->replies);
     reader_close(worker->reader);
+    if (worker->state_lock >= 0)
+        close(worker->state_lock);
     free(worker->partitions);
 }
 
@@ -295,6 +313,8 @@ static void check_fatal(struct worker *worker)
         why = producer_fatal(worker->replies);
     if (!why)
         why = consumer_fatal(worker->consumer);
+    if (!why)
+        why = reader_fatal(worker->reader);
     if (why)
         worker_fail(worker, "Kafka client failed for good; the process must be restarted", why);
 }
@@ -391,7 +411,7 @@ static void say_goodbye(const struct worker *worker)
 
 static int worker_run(const struct service *service, const struct config *config, struct lifecycle *life)
 {
-    struct worker worker = {.service = service, .config = config, .bus = settings_bus(config)};
+    struct worker worker = {.service = service, .config = config, .bus = settings_bus(config), .state_lock = -1};
     struct bus_error error = {""};
     struct loop loop = {.epoll_fd = -1};
     name_things(&worker, config);
