@@ -52,7 +52,7 @@ install_packages() {
 # Uses as_root of install_packages.
 apt_install() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "$@" \
-        </dev/null >&2
+        </dev/null >/dev/null
 }
 
 # A pid file holds "PID STARTTIME": a pid that was given to another process since has another start time.
