@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exchanges: their memory and their steps. */
+#include "exchange.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define BIT(state) (1U << (state))
+
+/* From each state, where it may go. Any request may be cut off by its client: to IDLE, but never while WAITING. */
+static const unsigned steps[] = {
+    [EXCHANGE_IDLE] = BIT(EXCHANGE_READING),
+    [EXCHANGE_READING] = BIT(EXCHANGE_REFUSED) | BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
+    [EXCHANGE_REFUSED] = BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
+    [EXCHANGE_WAITING] = BIT(EXCHANGE_ENDED),
+    [EXCHANGE_ENDED] = BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
+    [EXCHANGE_ANSWERED] = BIT(EXCHANGE_IDLE),
+};
+
+void exchange_move(struct exchange *x, enum exchange_state to)
+{
+    assert(steps[x->state] & BIT(to));
+    x->state = to;
+}
+
+struct exchange *exchange_new(void *connection)
+{
+    struct exchange *x = calloc(1, sizeof(*x));
+    if (x)
+        x->connection = connection;
+    return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+    if (!x)
+        return;
+    assert(x->state != EXCHANGE_WAITING);
+    request_done(&x->req);
+    draft_done(&x->draft);
+    answer_done(&x->answer);
+    for (size_t i = 0; i < x->part_capacity; i++)
+        received_done(&x->parts[i]);
+    free(x->parts);
+    free(x);
+}
+
+void exchange_clear(struct exchange *x)
+{
+    if (x->state != EXCHANGE_IDLE)
+        exchange_move(x, EXCHANGE_IDLE);
+    request_clear(&x->req);
+    draft_clear(&x->draft);
+    answer_clear(&x->answer);
+    for (size_t i = 0; i < x->part_count; i++) {
+        if (i == 0)
+            received_clear(&x->parts[i]); /* most requests have one: its memory is used again */
+        else
+            received_done(&x->parts[i]);
+    }
+    x->route = NULL;
+    x->started_ns = x->wait_ms = 0;
+    x->preferred = false;
+    x->dropped = x->part_count = 0;
+    x->outcome = OUTCOME_NONE;
+}
+
+bool exchange_expect(struct exchange *x, size_t count)
+{
+    if (count > x->part_capacity) {
+        struct received *parts = realloc(x->parts, count * sizeof(*parts));
+        if (!parts)
+            return false;
+        memset(parts + x->part_capacity, 0, (count - x->part_capacity) * sizeof(*parts));
+        x->parts = parts;
+        x->part_capacity = count;
+    }
+    x->part_count = count;
+    return true;
+}

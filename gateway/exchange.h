@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One HTTP exchange: the request, the command made of it, the replies, the answer, and who owns it now.
+ *
+ * It belongs to the HTTP thread of its connection, except while WAITING: then it belongs to the bus thread, which writes
+ * `parts` and `outcome` and hands it back by resuming the connection. One per connection, used again for its next request.
+ */
+#ifndef ROUNDTRIP_GATEWAY_EXCHANGE_H
+#define ROUNDTRIP_GATEWAY_EXCHANGE_H
+
+#include "answer.h"
+#include "command.h"
+#include "request.h"
+#include "routes.h"
+
+enum exchange_state {
+    EXCHANGE_IDLE,    /* between two requests */
+    EXCHANGE_READING, /* the body is coming */
+    EXCHANGE_REFUSED, /* the answer is known; the rest of the body is read and dropped */
+    EXCHANGE_WAITING, /* in the pending table: the bus thread's */
+    EXCHANGE_ENDED,   /* out of it, `outcome` says why; being resumed */
+    EXCHANGE_ANSWERED, /* the answer is with libmicrohttpd */
+};
+
+struct exchange {
+    enum exchange_state state; /* changed by exchange_move() only */
+    void *connection;          /* http.c's */
+    struct request req;
+    const struct route *route;
+    struct draft draft;
+    int64_t started_ns;
+    int64_t wait_ms;
+    bool preferred; /* wait_ms was asked for by Prefer */
+    size_t dropped; /* bytes of a refused body */
+    enum outcome outcome;
+    struct received *parts;
+    size_t part_count, part_capacity;
+    struct answer answer;
+};
+
+struct exchange *exchange_new(void *connection);
+void exchange_free(struct exchange *x);
+/** Ready for the connection's next request. */
+void exchange_clear(struct exchange *x);
+
+/** The only function that changes the state; asserts that the step is one of the table in exchange.c. */
+void exchange_move(struct exchange *x, enum exchange_state to);
+/** Makes room for `count` empty replies. */
+bool exchange_expect(struct exchange *x, size_t count) __attribute__((warn_unused_result));
+
+#endif

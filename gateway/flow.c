@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hops of one request. */
+#include "flow.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define NO_ROUTE "There is nothing at this path. Try /items/, /items/{id}, /computations/, /heavy_computation/, /health/ready."
+
+static void refuse(struct flow *flow, struct exchange *x)
+{
+    stats_add(&flow->stats->refused);
+    exchange_move(x, EXCHANGE_REFUSED);
+}
+
+static void answer_options(struct answer *answer, unsigned allowed)
+{
+    struct buf allow = {0};
+    routes_allow(allowed, &allow);
+    answer_clear(answer);
+    answer->status = 204;
+    answer_header(answer, "Allow", buf_slice(&allow));
+    buf_done(&allow);
+}
+
+static void answer_wrong_method(struct answer *answer, unsigned allowed)
+{
+    struct buf allow = {0};
+    routes_allow(allowed, &allow);
+    answer_problem(answer, 405, "This path does not take that method; it takes %.*s.", SLICE_ARG(buf_slice(&allow)));
+    answer_header(answer, "Allow", buf_slice(&allow));
+    buf_done(&allow);
+}
+
+/* Finds the row, or sets the answer: 404, 405, or that of OPTIONS. */
+static bool find_route(struct exchange *x)
+{
+    unsigned allowed;
+    bool everything = x->req.method == METHOD_OPTIONS && x->req.segment_count == 0;
+    x->route = routes_find(&x->req, &allowed);
+    if (x->route)
+        return true;
+    if (everything)
+        allowed = METHOD_GET | METHOD_POST | METHOD_PUT | METHOD_DELETE;
+    if (!allowed)
+        answer_problem(&x->answer, 404, NO_ROUTE);
+    else if (x->req.method == METHOD_OPTIONS)
+        answer_options(&x->answer, allowed);
+    else
+        answer_wrong_method(&x->answer, allowed);
+    return false;
+}
+
+/* What can be said before the body is here. */
+static bool check(struct flow *flow, struct exchange *x)
+{
+    if (!rules_check_message(&x->req, &flow->limits, &x->answer) || !rules_split_path(&x->req, &x->answer) ||
+        !find_route(x))
+        return false;
+    if (routes_takes_body(x->route) && !rules_check_body_type(&x->req, &x->answer))
+        return false;
+    return rules_deadline_ms(&x->req, flow->deadline_ms, flow->max_deadline_ms, &x->wait_ms, &x->preferred, &x->answer);
+}
+
+void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    stats_add(&flow->stats->requests);
+    x->started_ns = now_ns;
+    if (!check(flow, x))
+        refuse(flow, x);
+}
+
+void flow_too_large(struct flow *flow, struct exchange *x)
+{
+    answer_problem(&x->answer, 413, "The body is more than the %zu bytes that are taken: send less.",
+                   flow->limits.body_bytes);
+    x->answer.close = true;
+    refuse(flow, x);
+}
+
+/* Is this gateway able to take it? Sets the answer when not. */
+static bool admit(struct flow *flow, struct exchange *x)
+{
+    if (health_has(flow->health, HEALTH_ALL) && producer_connected(flow->link->producer))
+        return true;
+    health_refuse(flow->health, &x->answer);
+    return false;
+}
+
+/* Sends one command, or one to each partition. 0 or -errno of the first that could not be sent. */
+static int send_commands(struct flow *flow, struct exchange *x, struct ticket ticket)
+{
+    const struct service_topic *service = link_service(flow->link, x->route->service);
+    for (uint32_t part = 0; part < x->part_count; part++) {
+        char correlation[PENDING_CORRELATION_LEN];
+        struct command cmd;
+        struct headers headers;
+        pending_correlation(flow->pending, ticket, part, correlation);
+        command_fill(&x->draft, &x->req, x->route, &flow->link->origin,
+                     slice_make(correlation, sizeof(correlation)), &cmd);
+        headers_init(&headers);
+        envelope_encode_command(&cmd, &headers);
+        struct record rec = {.topic = service->commands,
+                             .partition = x->route->every_partition ? (int32_t)part : -1,
+                             .offset = -1,
+                             .key = cmd.key,
+                             .value = cmd.body};
+        int err = producer_send(flow->link->producer, &rec, &headers, pending_ticket_pack(ticket));
+        if (err)
+            return err;
+    }
+    stats_add(&flow->stats->commands);
+    log_debug("sent", "id=\"%.*s\" type=%s topic=%s", (int)x->draft.id_len, x->draft.id, x->route->type, service->commands);
+    return 0;
+}
+
+/* What an answer is said to a request that does not get to wait. */
+static void answer_no_room(struct flow *flow, struct exchange *x, int err)
+{
+    stats_add(&flow->stats->refused);
+    if (err == -ESHUTDOWN)
+        health_refuse(flow->health, &x->answer);
+    else
+        answer_unavailable(&x->answer, 1, "As many requests are waiting as this gateway takes. This one was not sent: "
+                                          "repeat it a little later.");
+}
+
+/*
+ * Suspends first: from pending_open() on the bus thread may resume it. The last thing done here with the exchange is
+ * sending; if that fails the bus thread is asked to end it, because by then it is its own.
+ */
+static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    struct ticket ticket;
+    const struct service_topic *service = link_service(flow->link, x->route->service);
+    size_t parts = x->route->every_partition ? (size_t)atomic_load(&service->partitions) : 1;
+    if (parts > PENDING_PARTS_MAX || !exchange_expect(x, parts)) {
+        answer_problem(&x->answer, 500, "This cannot be asked of %zu partitions at once.", parts);
+        return false;
+    }
+    exchange_move(x, EXCHANGE_WAITING);
+    flow->suspend(x);
+    int err = pending_open(flow->pending, x, (uint32_t)parts, now_ns + x->wait_ms * CLOCK_NS_PER_MS, &ticket);
+    if (err) {
+        answer_no_room(flow, x, err);
+        exchange_move(x, EXCHANGE_ENDED);
+        flow->resume(x);
+        return true;
+    }
+    err = send_commands(flow, x, ticket);
+    if (err) {
+        log_warn("a command could not be sent", "error=%d", err);
+        stats_add(&flow->stats->undelivered);
+        pending_fail(flow->pending, ticket, OUTCOME_UNSENT);
+        replies_wake(flow->replies);
+    }
+    return true;
+}
+
+bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    int64_t now_ms = clock_wall_ms();
+    if (x->route->local) {
+        x->route->local(flow->health, &x->answer);
+        return false;
+    }
+    if (!command_prepare(&x->draft, &x->req, x->route, now_ms, now_ms + x->wait_ms, &x->answer) || !admit(flow, x)) {
+        stats_add(&flow->stats->refused);
+        return false;
+    }
+    log_debug("received", "id=\"%.*s\" method=%s type=%s wait_ms=%" PRId64, (int)x->draft.id_len, x->draft.id,
+              request_method_name(x->req.method), x->route->type, x->wait_ms);
+    return wait_for_worker(flow, x, now_ns);
+}
+
+static void finish(struct exchange *x)
+{
+    for (size_t i = 0; i < x->part_count; i++) {
+        if (x->parts[i].status == 0) {
+            answer_problem(&x->answer, 502, "A worker's reply could not be read; please report it.");
+            return;
+        }
+    }
+    x->route->finish(&x->req, &x->draft, x->parts, x->part_count, &x->answer);
+}
+
+void flow_end(struct flow *flow, struct exchange *x)
+{
+    if (x->outcome == OUTCOME_REPLIED) {
+        finish(x);
+    } else if (x->outcome != OUTCOME_NONE) {
+        const struct answer_context context = {.write = x->route->write,
+                                               .has_idempotency_key = x->draft.idempotency_len > 0,
+                                               .waited_ms = (long long)x->wait_ms};
+        answer_outcome(&x->answer, x->outcome, &context);
+    } /* else answer_no_room() has set it */
+    if (x->preferred) {
+        char applied[32];
+        int n = snprintf(applied, sizeof(applied), "wait=%" PRId64, x->wait_ms / 1000);
+        answer_header(&x->answer, "Preference-Applied", slice_make(applied, (size_t)n));
+    }
+    log_debug("answered", "id=\"%.*s\" status=%d us=%" PRId64, (int)x->draft.id_len, x->draft.id, x->answer.status,
+              (clock_mono_ns() - x->started_ns) / 1000);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request's way through the gateway, hop by hop (ARCHITECTURE.md): validate, admit, make the command, wait, answer.
+ *
+ * http.c calls these on the connection's HTTP thread:
+ *   flow_begin  the headers are there            READING → READING, or REFUSED with the answer
+ *   flow_body   the body is there                READING → WAITING (suspended), or the answer is set
+ *   flow_end    resumed by the bus thread        ENDED; the answer is set
+ */
+#ifndef ROUNDTRIP_GATEWAY_FLOW_H
+#define ROUNDTRIP_GATEWAY_FLOW_H
+
+#include "exchange.h"
+#include "link.h"
+#include "pending.h"
+#include "replies.h"
+#include "rules.h"
+#include "stats.h"
+
+/** What every request needs; fixed after start. */
+struct flow {
+    struct rules_limits limits;
+    int64_t deadline_ms, max_deadline_ms;
+    struct link *link;
+    struct pending *pending;
+    struct replies *replies;
+    struct health *health;
+    struct stats *stats;
+    void (*suspend)(struct exchange *x); /* http_suspend, http_resume */
+    void (*resume)(struct exchange *x);
+};
+
+void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns);
+/** True: it waits, and is not the caller's any more until it is resumed. False: the answer is set. */
+bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns);
+void flow_end(struct flow *flow, struct exchange *x);
+/** The body went beyond the limit although its length was not declared: REFUSED. */
+void flow_too_large(struct flow *flow, struct exchange *x);
+
+#endif

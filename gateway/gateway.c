@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Assembly, start and orderly end. Threads: main (here), one bus thread, one that accepts, the HTTP threads. */
+#include "gateway.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "flow.h"
+#include "http.h"
+#include "lifecycle.h"
+#include "link.h"
+#include "listener.h"
+#include "log.h"
+#include "loop.h"
+#include "pending.h"
+#include "replies.h"
+#include "settings.h"
+
+/** From the signal to the 503s, then to having written them, in ms: together well below 5 s. */
+#define DRAIN_MS 4000
+#define FLUSH_MS 500
+
+enum tag { TAG_SIGNAL, TAG_BELL };
+
+const struct config_key gateway_keys[] = {
+    {"listen", CONFIG_STRING, "127.0.0.1", 0, 0, "address to listen on"},
+    {"port", CONFIG_INT, "8080", 0, 65535, "port to listen on; 0: any that is free"},
+    {"http-threads", CONFIG_INT, "0", 0, 64, "threads that serve connections; 0: one for each core, at most 4"},
+    {"deadline", CONFIG_DURATION, "5s", 10, 86400000, "how long a request waits for its answer"},
+    {"max-deadline", CONFIG_DURATION, "60s", 10, 86400000, "the longest wait a request can ask for"},
+    {"max-body", CONFIG_BYTES, "256KiB", 1, 64 * 1024 * 1024, "largest request body"},
+    {"max-header", CONFIG_BYTES, "16KiB", 1024, 1024 * 1024, "largest request line and headers together"},
+    {"max-pending", CONFIG_INT, "10000", 1, 1000000, "requests that wait for a worker at one time"},
+    {"max-connections", CONFIG_INT, "10000", 1, 1000000, "connections at one time"},
+    {"idle-timeout", CONFIG_DURATION, "60s", 1000, 86400000, "a connection that neither sends nor waits is closed"},
+    {"replies-topic", CONFIG_STRING, "replies", 0, 0, "topic that workers answer on"},
+    {"reply-partition", CONFIG_INT, "-1", -1, 1000000, "partition of it that is this gateway's; -1: by its instance id"},
+    {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
+};
+
+/* In the order in which they are started; stopped in the other. */
+struct gateway {
+    const struct config *config;
+    struct lifecycle life;
+    int bell; /* eventfd: the bus thread has news */
+    struct loop loop; /* of the main thread */
+    char instance[64];
+    struct bus_settings bus;
+    struct stats stats;
+    struct health health;
+    struct pending *pending;
+    struct link link;
+    struct replies replies;
+    struct flow flow;
+    struct http *http;
+    struct listener listener;
+};
+
+static void ring(void *arg)
+{
+    struct gateway *gateway = arg;
+    uint64_t one = 1;
+    ssize_t n = write(gateway->bell, &one, sizeof(one));
+    (void)n;
+}
+
+static uint64_t random_epoch(void)
+{
+    uint64_t epoch;
+    if (getrandom(&epoch, sizeof(epoch), 0) != (ssize_t)sizeof(epoch))
+        epoch = (uint64_t)clock_mono_ns() ^ (uint64_t)clock_wall_ms() << 32 ^ (uint64_t)getpid() << 48;
+    return epoch;
+}
+
+/* Each connection needs a descriptor: as many as the system lets us have. */
+static void raise_descriptor_limit(int64_t connections)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)connections + 256)
+        log_warn("fewer descriptors than max-connections needs; raise the limit of open files", "limit=%" PRIu64
+                 " max_connections=%" PRId64, (uint64_t)limit.rlim_cur, connections);
+}
+
+static int open_bus(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    int64_t deadline_ms = config_int(config, "deadline");
+    struct bus_error error = {""};
+    const struct link_options options = {
+        .bus = &gateway->bus,
+        .instance = gateway->instance,
+        .replies_topic = config_string(config, "replies-topic"),
+        .reply_partition = (int32_t)config_int(config, "reply-partition"),
+        /* Kafka's refusal must come before the deadline, so that the caller is told more than "unknown" */
+        .message_timeout_ms = deadline_ms > 1000 ? deadline_ms * 9 / 10 : deadline_ms,
+        .health = &gateway->health,
+        .delivered = replies_delivered,
+        .arg = &gateway->replies,
+    };
+    int err = link_open(&gateway->link, &options, &error);
+    if (err) {
+        log_error("cannot set up Kafka", "error=\"%s\"", error.text);
+        return err;
+    }
+    const struct replies_options replies = {
+        .link = &gateway->link,
+        .pending = gateway->pending,
+        .health = &gateway->health,
+        .stats = &gateway->stats,
+        .ended = http_resume,
+        .changed = ring,
+        .arg = gateway,
+    };
+    err = replies_start(&gateway->replies, &replies);
+    if (err)
+        link_close(&gateway->link);
+    return err;
+}
+
+static int open_http(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    gateway->flow = (struct flow){
+        .limits = {(size_t)config_int(config, "max-header"), (size_t)config_int(config, "max-body")},
+        .deadline_ms = config_int(config, "deadline"),
+        .max_deadline_ms = config_int(config, "max-deadline"),
+        .link = &gateway->link,
+        .pending = gateway->pending,
+        .replies = &gateway->replies,
+        .health = &gateway->health,
+        .stats = &gateway->stats,
+        .suspend = http_suspend,
+        .resume = http_resume,
+    };
+    const struct http_options options = {
+        .flow = &gateway->flow,
+        .threads = (unsigned)config_int(config, "http-threads"),
+        .max_connections = (unsigned)config_int(config, "max-connections"),
+        .idle_timeout_s = (unsigned)(config_int(config, "idle-timeout") / 1000),
+        .health = &gateway->health,
+        .stats = &gateway->stats,
+    };
+    int err = http_start(&options, &gateway->http);
+    if (!err)
+        err = listener_start(&gateway->listener, http_adopt, gateway->http);
+    if (err)
+        log_error("cannot start to serve", "error=\"%s\"", strerror(-err));
+    return err;
+}
+
+/* The port first: that it is taken is the commonest mistake, and cheap to find out. */
+static int open_listener(struct gateway *gateway)
+{
+    const char *host = config_string(gateway->config, "listen");
+    int port = (int)config_int(gateway->config, "port");
+    int err = listener_open(&gateway->listener, host, (uint16_t)port);
+    if (err)
+        log_error("cannot listen; choose another with --listen and --port", "address=%s port=%d error=\"%s\"", host, port,
+                  strerror(-err));
+    return err;
+}
+
+static bool is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+/* Waits for news or a signal; false when it is time to stop. */
+static bool wait_for_news(struct gateway *gateway, int64_t until_ns)
+{
+    uint32_t tags = loop_wait(&gateway->loop, until_ns);
+    if (tags & 1U << TAG_SIGNAL)
+        lifecycle_check(&gateway->life);
+    if (tags & 1U << TAG_BELL) {
+        uint64_t count;
+        ssize_t n = read(gateway->bell, &count, sizeof(count));
+        (void)n;
+    }
+    return !lifecycle_stopping(&gateway->life) && !replies_fatal(&gateway->replies);
+}
+
+static void serve(struct gateway *gateway)
+{
+    char text[160];
+    bool said = false;
+    snprintf(text, sizeof(text), "%s\n", gateway->listener.url);
+    log_info("listening", "url=%s instance=%s", gateway->listener.url, gateway->instance);
+    if (!is_loopback(config_string(gateway->config, "listen")))
+        log_warn("listening beyond this machine without access control; put it behind something that has it", "url=%s",
+                 gateway->listener.url);
+    while (wait_for_news(gateway, clock_mono_ns() + INT64_C(60000000000))) {
+        if (said || !health_has(&gateway->health, HEALTH_ALL))
+            continue;
+        said = true;
+        log_info("ready", "url=%s reply_partition=%d", gateway->listener.url,
+                 (int)atomic_load(&gateway->health.reply_partition));
+        if (lifecycle_ready(&gateway->life, text) != 0)
+            log_error("cannot write the ready file", "file=%s", config_string(gateway->config, "ready-file"));
+    }
+}
+
+/* Until nothing waits any more; the bus thread rings when that is so. */
+static void wait_until_empty(struct gateway *gateway, int64_t until_ns)
+{
+    while (pending_count(gateway->pending) && clock_mono_ns() < until_ns)
+        wait_for_news(gateway, until_ns);
+}
+
+/*
+ * No new connections; what waits may finish; what still waits then is answered 503; every answer is written. Requests that
+ * come meanwhile on open connections are answered 503 at once, and each answer closes its connection.
+ */
+static void drain(struct gateway *gateway)
+{
+    int64_t started_ns = clock_mono_ns();
+    health_set(&gateway->health, HEALTH_OPEN, false);
+    log_info("stopping", "waiting=%zu", pending_count(gateway->pending));
+    listener_stop(&gateway->listener);
+    pending_close(gateway->pending, replies_fatal(&gateway->replies) ? OUTCOME_UNCERTAIN : OUTCOME_NONE);
+    replies_wake(&gateway->replies);
+    wait_until_empty(gateway, started_ns + DRAIN_MS * CLOCK_NS_PER_MS);
+    size_t left = pending_count(gateway->pending);
+    if (left) {
+        log_warn("answering 503 to what still waits", "waiting=%zu", left);
+        pending_close(gateway->pending, OUTCOME_DRAINED);
+        replies_wake(&gateway->replies);
+        wait_until_empty(gateway, clock_mono_ns() + FLUSH_MS * CLOCK_NS_PER_MS);
+    }
+    left = http_wait_idle(gateway->http, clock_mono_ns() + FLUSH_MS * CLOCK_NS_PER_MS);
+    if (left)
+        log_warn("cutting off clients that do not read or send", "count=%zu", left);
+}
+
+static void name_instance(struct gateway *gateway)
+{
+    const char *given = config_string(gateway->config, "instance-id");
+    if (given[0])
+        snprintf(gateway->instance, sizeof(gateway->instance), "%s", given);
+    else
+        snprintf(gateway->instance, sizeof(gateway->instance), "gateway-%08x", (unsigned)random_epoch());
+}
+
+/* Signals and the bell. */
+static int open_loop(struct gateway *gateway)
+{
+    gateway->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int err = gateway->bell < 0 ? -errno : loop_open(&gateway->loop);
+    if (!err)
+        err = loop_add(&gateway->loop, lifecycle_fd(&gateway->life), TAG_SIGNAL);
+    if (!err)
+        err = loop_add(&gateway->loop, gateway->bell, TAG_BELL);
+    return err;
+}
+
+static void close_loop(struct gateway *gateway)
+{
+    loop_close(&gateway->loop);
+    if (gateway->bell >= 0)
+        close(gateway->bell);
+}
+
+int gateway_run(const struct config *config)
+{
+    struct gateway gateway = {.config = config, .bus = settings_bus(config), .bell = -1, .loop = {-1}};
+    name_instance(&gateway);
+    health_init(&gateway.health, gateway.instance);
+    raise_descriptor_limit(config_int(config, "max-connections"));
+    int err = lifecycle_open(&gateway.life, config_string(config, "ready-file"));
+    if (err)
+        return 1;
+    err = open_loop(&gateway);
+    if (!err)
+        err = open_listener(&gateway);
+    if (err)
+        goto out_loop;
+    err = pending_new((size_t)config_int(config, "max-pending"), random_epoch(), &gateway.pending);
+    if (err)
+        goto out_listener;
+    err = open_bus(&gateway);
+    if (err)
+        goto out_pending;
+    err = open_http(&gateway);
+    if (!err) {
+        serve(&gateway);
+        drain(&gateway);
+    }
+    http_stop(gateway.http);
+    replies_stop(&gateway.replies);
+    producer_flush(gateway.link.producer, 200);
+    link_close(&gateway.link);
+    stats_log(&gateway.stats);
+out_pending:
+    pending_free(gateway.pending);
+out_listener:
+    listener_close(&gateway.listener);
+out_loop:
+    close_loop(&gateway);
+    lifecycle_close(&gateway.life);
+    return err || replies_fatal(&gateway.replies) ? 1 : 0;
+}

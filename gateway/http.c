@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between libmicrohttpd and the flow of a request.
+ *
+ * libmicrohttpd calls on_request several times for one request: once with its headers, once for each piece of its body,
+ * once when it is complete, and once more after each resume, until a response is queued. A response queued at the first of
+ * these calls closes the connection, so refusals wait for the complete request unless there is no telling where it ends, or
+ * it is not worth reading.
+ */
+#include "http.h"
+
+#include <microhttpd.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "log.h"
+
+/** A refused body up to this is read, so that the client gets to see the answer; beyond it the connection is cut. */
+#define DROPPED_MAX ((size_t)1024 * 1024)
+/** libmicrohttpd's memory for a connection: headers as they came, its records of them, and the answer's headers. */
+#define CONNECTION_MEMORY(header_bytes) (2 * (header_bytes) + (size_t)16 * 1024)
+
+struct http {
+    struct http_options options; /* fixed */
+    struct MHD_Daemon *daemon;
+    _Atomic unsigned connections;
+    /* guarded by lock */
+    pthread_mutex_t lock;
+    pthread_cond_t idle;
+    size_t active; /* exchanges that are not IDLE */
+};
+
+static void count_active(struct http *http, bool more)
+{
+    pthread_mutex_lock(&http->lock);
+    if (more)
+        http->active++;
+    else if (--http->active == 0)
+        pthread_cond_broadcast(&http->idle);
+    pthread_mutex_unlock(&http->lock);
+}
+
+/* The path as it came: rules.c decodes it, strictly. Called for the path and for each query parameter. */
+static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
+{
+    return strlen(text);
+}
+
+static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                  const char *value, size_t value_len)
+{
+    request_add_header(cls, slice_make(name, name_len), slice_make(value ? value : "", value ? value_len : 0));
+    return MHD_YES;
+}
+
+static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                 const char *value, size_t value_len)
+{
+    request_add_query(cls, slice_make(name, name_len), slice_make(value ? value : "", value ? value_len : 0));
+    return MHD_YES;
+}
+
+/* The exchange of the connection, made for its first request. */
+static struct exchange *exchange_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct exchange **place = info ? info->socket_context : NULL;
+    if (!place)
+        return NULL;
+    if (!*place)
+        *place = exchange_new(connection);
+    return *place;
+}
+
+static void read_head(struct exchange *x, const char *url, const char *method, const char *version)
+{
+    struct MHD_Connection *connection = x->connection;
+    const union MHD_ConnectionInfo *size =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    x->req.method = request_method_of(slice_of(method));
+    x->req.http11 = strcmp(version, "HTTP/1.0") != 0;
+    x->req.target = slice_of(url);
+    x->req.header_bytes = size ? size->header_size : 0;
+    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, add_header, &x->req);
+    MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_query, &x->req);
+}
+
+/* Gives the answer to libmicrohttpd. Its body stays in the exchange, which outlives the response. */
+static enum MHD_Result give_answer(struct http *http, struct exchange *x)
+{
+    struct answer *answer = &x->answer;
+    struct slice body = answer_body(answer);
+    if (!buf_ok(&answer->own_body) || !buf_ok(&answer->text) || answer->status == 0)
+        return MHD_NO; /* out of memory: closing is all that can be done */
+    struct MHD_Response *response = MHD_create_response_from_buffer(body.len, (void *)body.p, MHD_RESPMEM_PERSISTENT);
+    if (!response)
+        return MHD_NO;
+    bool ok = true;
+    for (size_t i = 0; i < answer->header_count; i++)
+        ok &= MHD_add_response_header(response, answer->headers[i].name, answer_header_value(answer, i)) == MHD_YES;
+    if (!ok)
+        log_debug("a header was left out of an answer", "status=%d", answer->status);
+    if (answer->close || !health_has(http->options.health, HEALTH_OPEN))
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    exchange_move(x, EXCHANGE_ANSWERED);
+    enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)answer->status, response);
+    MHD_destroy_response(response);
+    return result;
+}
+
+/* Is the rest of a refused request not to be read? */
+static bool cut_short(const struct exchange *x)
+{
+    if (x->state != EXCHANGE_REFUSED)
+        return false;
+    if (x->answer.close && x->answer.status != 413)
+        return true; /* nobody knows where it ends */
+    return rules_expects_continue(&x->req) || rules_body_length(&x->req) > (int64_t)DROPPED_MAX;
+}
+
+static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *url, const char *method,
+                             const char *version, void **con_cls)
+{
+    struct exchange *x = exchange_of(connection);
+    if (!x)
+        return MHD_NO;
+    *con_cls = x;
+    exchange_move(x, EXCHANGE_READING);
+    count_active(http, true);
+    read_head(x, url, method, version);
+    flow_begin(http->options.flow, x, clock_mono_ns());
+    return cut_short(x) ? give_answer(http, x) : MHD_YES;
+}
+
+static enum MHD_Result take_body(struct http *http, struct exchange *x, const char *data, size_t size)
+{
+    struct flow *flow = http->options.flow;
+    if (x->state == EXCHANGE_READING) {
+        if (size <= flow->limits.body_bytes - x->req.body.len) {
+            buf_append(&x->req.body, data, size);
+            return buf_ok(&x->req.body) ? MHD_YES : MHD_NO;
+        }
+        flow_too_large(flow, x);
+    }
+    x->dropped += size;
+    return x->dropped <= DROPPED_MAX ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *upload_data, size_t *upload_data_size, void **con_cls)
+{
+    struct http *http = cls;
+    struct exchange *x = *con_cls;
+    if (!x)
+        return begin(http, connection, url, method, version, con_cls);
+    if (*upload_data_size) {
+        size_t size = *upload_data_size;
+        *upload_data_size = 0;
+        return take_body(http, x, upload_data, size);
+    }
+    if (x->state == EXCHANGE_READING) {
+        if (flow_body(http->options.flow, x, clock_mono_ns()))
+            return MHD_YES; /* the bus thread's; not to be looked at until it is resumed */
+    } else if (x->state == EXCHANGE_ENDED) {
+        flow_end(http->options.flow, x);
+    }
+    return give_answer(http, x);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct exchange *x = *con_cls;
+    *con_cls = NULL;
+    if (!x)
+        return;
+    exchange_clear(x);
+    count_active(cls, false);
+}
+
+/* A connection's context is the place of its exchange, which is only made when there is a request. */
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http *http = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = calloc(1, sizeof(struct exchange *));
+        if (*socket_context)
+            atomic_fetch_add(&http->connections, 1);
+        return;
+    }
+    struct exchange **place = *socket_context;
+    *socket_context = NULL;
+    if (!place)
+        return;
+    exchange_free(*place);
+    free(place);
+    atomic_fetch_sub(&http->connections, 1);
+}
+
+static void on_log(void *cls, const char *format, va_list args)
+{
+    char text[256];
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    int n = vsnprintf(text, sizeof(text), format, args);
+    while (n > 0 && (size_t)n < sizeof(text) && text[n - 1] == '\n')
+        text[--n] = '\0';
+    log_debug("libmicrohttpd", "text=\"%s\"", text);
+}
+
+static unsigned thread_count(unsigned wanted)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (wanted)
+        return wanted;
+    return cores < 1 ? 1 : cores > 4 ? 4 : (unsigned)cores;
+}
+
+static struct MHD_Daemon *start_daemon(struct http *http)
+{
+    const struct http_options *options = &http->options;
+    unsigned threads = thread_count(options->threads);
+    size_t memory = CONNECTION_MEMORY(options->flow->limits.header_bytes);
+    struct MHD_OptionItem items[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
+        /* ours (http_adopt) is reached first, and answers; this one only has to be no smaller in any thread */
+        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->max_connections + 64 * (intptr_t)threads, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)options->idle_timeout_s, NULL},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
+        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+}
+
+int http_start(const struct http_options *options, struct http **ret_http)
+{
+    struct http *http = calloc(1, sizeof(*http));
+    if (!http)
+        return -ENOMEM;
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&http->idle, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&http->lock, NULL);
+    http->options = *options;
+    http->daemon = start_daemon(http);
+    if (!http->daemon) {
+        http_stop(http);
+        return -EIO;
+    }
+    *ret_http = http;
+    return 0;
+}
+
+void http_stop(struct http *http)
+{
+    if (!http)
+        return;
+    if (http->daemon)
+        MHD_stop_daemon(http->daemon);
+    pthread_cond_destroy(&http->idle);
+    pthread_mutex_destroy(&http->lock);
+    free(http);
+}
+
+size_t http_wait_idle(struct http *http, int64_t deadline_ns)
+{
+    const struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+    int err = 0;
+    pthread_mutex_lock(&http->lock);
+    while (http->active && !err)
+        err = pthread_cond_timedwait(&http->idle, &http->lock, &until);
+    size_t active = http->active;
+    pthread_mutex_unlock(&http->lock);
+    return active;
+}
+
+/* Says why, instead of just closing. What cannot be written at once is not worth waiting for. */
+static void turn_away(struct http *http, int fd)
+{
+    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+                               "Retry-After: 1\r\nConnection: close\r\nContent-Length: 131\r\n\r\n"
+                               "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+                               "\"detail\":\"Too many connections: reuse them, or try again.\"}";
+    stats_add(&http->options.stats->turned_away);
+    ssize_t n = send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)n;
+    shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+void http_adopt(void *arg, int fd, const struct sockaddr *address, socklen_t length)
+{
+    struct http *http = arg;
+    if (atomic_load(&http->connections) >= http->options.max_connections)
+        turn_away(http, fd);
+    else if (MHD_add_connection(http->daemon, fd, address, length) != MHD_YES)
+        log_debug("a connection could not be added", "error=%d", errno); /* it is closed already */
+}
+
+void http_suspend(struct exchange *x)
+{
+    MHD_suspend_connection(x->connection);
+}
+
+void http_resume(struct exchange *x)
+{
+    MHD_resume_connection(x->connection);
+}

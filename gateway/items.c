@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands about items. */
+#include "items.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "json.h"
+#include "list.h"
+#include "rules.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define INT64_TEXT   24
+
+static const struct json_member create_members[] = {
+    {"id", JSON_INT64, true, 0, 0},
+    {"name", JSON_STRING, true, 0, 0},
+    {"description", JSON_STRING, true, 0, 0},
+};
+static const struct json_member put_members[] = {
+    {"id", JSON_INT64, false, 0, 0},
+    {"name", JSON_STRING, true, 0, 0},
+    {"description", JSON_STRING, true, 0, 0},
+};
+
+/* The body as an object with these members, or NULL and the answer: 400 when it is not JSON, 422 when it says the wrong. */
+static struct json_object *parse(const struct request *req, const struct json_member *members, size_t count,
+                                 struct answer *ret_answer)
+{
+    struct json_error error;
+    struct json_object *body = json_parse_strict(buf_slice(&req->body), &error);
+    if (!body) {
+        answer_problem(ret_answer, 400, "The body is not valid JSON: %s", error.text);
+        return NULL;
+    }
+    if (!json_members_check(body, members, count, &error)) {
+        answer_problem(ret_answer, 422, "%s", error.text);
+        json_object_put(body);
+        return NULL;
+    }
+    return body;
+}
+
+bool items_build_create(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+{
+    struct json_object *body = parse(req, create_members, COUNT(create_members), ret_answer);
+    if (!body)
+        return false;
+    char id[INT64_TEXT];
+    int n = snprintf(id, sizeof(id), "%" PRId64, json_member_int64(body, "id", 0));
+    json_object_put(body);
+    draft->body = buf_slice(&req->body);
+    return draft_set_key(draft, slice_make(id, (size_t)n));
+}
+
+bool items_build_one(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+{
+    int64_t id;
+    if (syntax_int64(req->segments[1], &id) && draft_set_key(draft, req->segments[1]))
+        return true;
+    answer_problem(ret_answer, 422, "The item's id \"%.*s\" is not an integer from %" PRId64 " to %" PRId64
+                   " in plain decimal digits.", SLICE_ARG(req->segments[1]), INT64_MIN, INT64_MAX);
+    return false;
+}
+
+bool items_build_put(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+{
+    if (!items_build_one(req, now_ms, draft, ret_answer))
+        return false;
+    struct json_object *body = parse(req, put_members, COUNT(put_members), ret_answer);
+    if (!body)
+        return false;
+    json_object_put(body);
+    draft->body = buf_slice(&req->body);
+    return true;
+}
+
+/* The query parameter as an integer within min..max; `fallback` when it is not there. */
+static bool query_int(const struct request *req, const char *name, int64_t min, int64_t max, int64_t fallback,
+                      bool *ret_given, int64_t *ret_value, struct answer *ret_answer)
+{
+    char text[INT64_TEXT];
+    struct slice value;
+    *ret_value = fallback;
+    if (!rules_query(req, name, text, sizeof(text), &value, ret_answer))
+        return false;
+    *ret_given = value.p != NULL;
+    if (!value.p || (syntax_int64(value, ret_value) && *ret_value >= min && *ret_value <= max))
+        return true;
+    answer_problem(ret_answer, 422, "Query parameter %s must be an integer from %" PRId64 " to %" PRId64 ".", name, min, max);
+    return false;
+}
+
+bool items_build_list(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+{
+    int64_t after;
+    bool given;
+    if (!query_int(req, "limit", 1, ITEMS_LIST_MAX, ITEMS_LIST_DEFAULT, &given, &draft->limit, ret_answer) ||
+        !query_int(req, "after", INT64_MIN, INT64_MAX, 0, &given, &after, ret_answer))
+        return false;
+    buf_printf(&draft->body_text, "{\"limit\":%" PRId64, draft->limit);
+    if (given)
+        buf_printf(&draft->body_text, ",\"after\":\"%" PRId64 "\"", after);
+    buf_append_text(&draft->body_text, "}");
+    draft->body = buf_slice(&draft->body_text);
+    return true;
+}
+
+void items_finish_list(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
+                       struct answer *ret_answer)
+{
+    struct slice pages[PENDING_PARTS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].status != 200) { /* one partition's refusal is the whole list's */
+            answer_reply(ret_answer, &parts[i], false, SLICE_NONE);
+            return;
+        }
+        pages[i] = parts[i].body;
+    }
+    answer_json(ret_answer, 200, SLICE(""));
+    if (!list_merge(pages, count, draft->limit, &ret_answer->own_body))
+        answer_problem(ret_answer, 502, "A worker's page of items could not be read; please report it. Nothing was changed.");
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listening and accepting. */
+#include "listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/** When the process is out of descriptors: how long until accepting is tried again. */
+#define PAUSE_MS 50
+
+/* A wildcard address cannot be connected to everywhere; the loopback one can. */
+static void write_url(struct listener *listener)
+{
+    struct sockaddr_storage address;
+    socklen_t length = sizeof(address);
+    char host[INET6_ADDRSTRLEN] = "127.0.0.1";
+    uint16_t port = 0;
+    bool brackets = false;
+    if (getsockname(listener->fd, (struct sockaddr *)&address, &length) == 0) {
+        if (address.ss_family == AF_INET6) {
+            const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
+            port = ntohs(in6->sin6_port);
+            if (!IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr)) {
+                inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+                brackets = true;
+            }
+        } else {
+            const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
+            port = ntohs(in->sin_port);
+            if (in->sin_addr.s_addr != htonl(INADDR_ANY))
+                inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+        }
+    }
+    snprintf(listener->url, sizeof(listener->url), brackets ? "http://[%s]:%u" : "http://%s:%u", host, port);
+}
+
+static int bind_one(const struct addrinfo *info)
+{
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    /* inherited by the connections: answers are written whole, waiting for more helps nobody */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
+        return fd;
+    int err = -errno;
+    close(fd);
+    return err;
+}
+
+int listener_open(struct listener *listener, const char *host, uint16_t port)
+{
+    char service[8];
+    snprintf(service, sizeof(service), "%u", port);
+    struct addrinfo *list = NULL,
+                    hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    *listener = (struct listener){.fd = -1, .stop_fd = -1};
+    if (getaddrinfo(host, service, &hints, &list) != 0)
+        return -EADDRNOTAVAIL;
+    int err = -EADDRNOTAVAIL;
+    for (struct addrinfo *info = list; info && listener->fd < 0; info = info->ai_next) {
+        err = bind_one(info);
+        if (err >= 0)
+            listener->fd = err;
+    }
+    freeaddrinfo(list);
+    if (listener->fd < 0)
+        return err;
+    listener->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (listener->stop_fd < 0) {
+        err = -errno;
+        listener_close(listener);
+        return err;
+    }
+    write_url(listener);
+    return 0;
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->fd >= 0)
+        close(listener->fd);
+    if (listener->stop_fd >= 0)
+        close(listener->stop_fd);
+    listener->fd = listener->stop_fd = -1;
+}
+
+/* Accepts all that wait. False when the process cannot have more descriptors now. */
+static bool accept_all(struct listener *listener)
+{
+    for (;;) {
+        struct sockaddr_storage address;
+        socklen_t length = sizeof(address);
+        int fd = accept4(listener->fd, (struct sockaddr *)&address, &length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0)
+            listener->accepted(listener->arg, fd, (const struct sockaddr *)&address, length);
+        else if (errno == EAGAIN)
+            return true;
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            return false;
+        /* else that connection is gone already (ECONNABORTED and the like): the next one */
+    }
+}
+
+static void *run(void *arg)
+{
+    struct listener *listener = arg;
+    struct pollfd fds[] = {{.fd = listener->stop_fd, .events = POLLIN}, {.fd = listener->fd, .events = POLLIN}};
+    bool short_of = false;
+    for (;;) {
+        poll(fds, short_of ? 1 : 2, short_of ? PAUSE_MS : -1);
+        if (fds[0].revents)
+            return NULL;
+        bool ok = accept_all(listener);
+        if (!ok && !short_of)
+            log_warn("no descriptor for another connection; accepting again when one is free", "error=%d", errno);
+        short_of = !ok;
+    }
+}
+
+int listener_start(struct listener *listener, listener_fn *accepted, void *arg)
+{
+    listener->accepted = accepted;
+    listener->arg = arg;
+    return -pthread_create(&listener->thread, NULL, run, listener);
+}
+
+void listener_stop(struct listener *listener)
+{
+    uint64_t one = 1;
+    ssize_t n = write(listener->stop_fd, &one, sizeof(one));
+    (void)n;
+    pthread_join(listener->thread, NULL);
+    listener_close(listener);
+}

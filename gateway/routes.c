@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes and how a path finds its row. */
+#include "routes.h"
+
+#include <assert.h>
+
+#include "computations.h"
+#include "items.h"
+
+static finish_fn finish_reply;
+
+static const struct route routes[] = {
+    {METHOD_POST, "/items", "item", "item.create", .write = true, .build = items_build_create, .finish = finish_reply},
+    {METHOD_GET, "/items", "item", "item.list", .every_partition = true, .build = items_build_list,
+     .finish = items_finish_list},
+    {METHOD_GET, "/items/{id}", "item", "item.get", .build = items_build_one, .finish = finish_reply},
+    {METHOD_PUT, "/items/{id}", "item", "item.put", .write = true, .build = items_build_put, .finish = finish_reply},
+    {METHOD_DELETE, "/items/{id}", "item", "item.delete", .write = true, .build = items_build_one,
+     .finish = finish_reply},
+
+    {METHOD_POST, "/computations", "compute", "compute.start", .write = true, .build = computations_build_start,
+     .finish = finish_reply},
+    {METHOD_GET, "/computations/{id}", "compute", "compute.get", .build = computations_build_get,
+     .finish = finish_reply},
+    {METHOD_GET, "/heavy_computation", "compute", "compute.start", .write = true, .build = computations_build_heavy,
+     .finish = computations_finish_heavy},
+
+    {METHOD_GET, "/health/live", .local = health_live},
+    {METHOD_GET, "/health/ready", .local = health_ready},
+};
+#define ROUTES (sizeof(routes) / sizeof(routes[0]))
+
+static void finish_reply(const struct request *req, const struct draft *draft, const struct received *parts,
+                         size_t count, struct answer *ret_answer)
+{
+    bool read = req->method == METHOD_GET || req->method == METHOD_HEAD;
+    answer_reply(ret_answer, &parts[0], read, request_header(req, "If-None-Match"));
+}
+
+static bool matches(const char *pattern, const struct request *req)
+{
+    size_t i = 0;
+    for (; *pattern; i++) {
+        const char *start = ++pattern; /* behind the slash */
+        while (*pattern && *pattern != '/')
+            pattern++;
+        size_t len = (size_t)(pattern - start);
+        if (i >= req->segment_count || i >= REQUEST_SEGMENTS_MAX)
+            return false;
+        if (*start != '{' && !slice_equal(slice_make(start, len), req->segments[i]))
+            return false;
+    }
+    return i == req->segment_count;
+}
+
+const struct route *routes_find(const struct request *req, unsigned *ret_allowed)
+{
+    enum method method = req->method == METHOD_HEAD ? METHOD_GET : req->method;
+    *ret_allowed = 0;
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (!matches(routes[i].pattern, req))
+            continue;
+        if (routes[i].method == method)
+            return &routes[i];
+        *ret_allowed |= routes[i].method;
+    }
+    return NULL;
+}
+
+void routes_allow(unsigned allowed, struct buf *out)
+{
+    allowed |= METHOD_OPTIONS | (allowed & METHOD_GET ? METHOD_HEAD : 0U);
+    for (unsigned bit = 1; bit < METHOD_OTHER; bit <<= 1) {
+        if (allowed & bit)
+            buf_printf(out, "%s%s", out->len ? ", " : "", request_method_name((enum method)bit));
+    }
+}
+
+size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < ROUTES; i++) {
+        size_t k = 0;
+        while (k < count && routes[i].service && strcmp(ret_services[k], routes[i].service) != 0)
+            k++;
+        if (!routes[i].service || k < count)
+            continue;
+        assert(count < ROUTES_SERVICES_MAX);
+        ret_services[count++] = routes[i].service;
+    }
+    return count;
+}
+
+bool routes_takes_body(const struct route *route)
+{
+    return route->method == METHOD_POST || route->method == METHOD_PUT;
+}

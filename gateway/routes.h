@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of everything that can be asked: path and method → the command to send and how to answer.
+ *
+ * To add a worker: a row here for each of its operations. `command_keyed` serves where the entity's id is the second
+ * segment of the path and the body goes to the worker as it came; anything else is a build function of one screen, like
+ * those in items.c.
+ */
+#ifndef ROUNDTRIP_GATEWAY_ROUTES_H
+#define ROUNDTRIP_GATEWAY_ROUTES_H
+
+#include "answer.h"
+#include "command.h"
+#include "health.h"
+#include "request.h"
+
+/** Sets key and body of the draft from the request; false: the answer to give. The body is what the client sent. */
+typedef bool build_fn(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer);
+/** The answer from the replies: one, or one of each partition for a route with `every_partition`. */
+typedef void finish_fn(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
+                       struct answer *ret_answer);
+/** An answer that needs no worker. */
+typedef void local_fn(const struct health *health, struct answer *ret_answer);
+
+struct route {
+    enum method method; /* GET serves HEAD too */
+    const char *pattern; /* segments; "{id}" stands for any one */
+    const char *service; /* commands go to "<service>.commands"; NULL: `local` answers */
+    const char *type;    /* ce_type of the command */
+    bool write;          /* it may change something: Idempotency-Key counts, and repeating needs care */
+    bool every_partition; /* sent to each partition, without a key */
+    build_fn *build;
+    finish_fn *finish;
+    local_fn *local;
+};
+
+#define ROUTES_SERVICES_MAX 8
+
+/** The row, or NULL: then `*ret_allowed` has the methods the path knows (0: no such path). */
+const struct route *routes_find(const struct request *req, unsigned *ret_allowed);
+/** The value of Allow, with HEAD and OPTIONS where they follow. */
+void routes_allow(unsigned allowed, struct buf *out);
+/** The services that rows name, each once; their number. */
+size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX]);
+/** Does a request of this row come with a body to be read as JSON? */
+bool routes_takes_body(const struct route *route);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the values of HTTP fields: pure parsers, each of one grammar, each refusing what it does not fully understand. */
+#ifndef ROUNDTRIP_GATEWAY_SYNTAX_H
+#define ROUNDTRIP_GATEWAY_SYNTAX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "slice.h"
+
+#define SYNTAX_IDEMPOTENCY_KEY_MAX 255
+
+/** One or more tchar (RFC 9110 section 5.6.2). */
+bool syntax_is_token(struct slice s);
+/** No control character but the tab: what a field value may hold (RFC 9110 section 5.5). */
+bool syntax_is_field_value(struct slice s);
+/** Decimal int64 in its only spelling: no sign but "-", no leading zero, no "-0". */
+bool syntax_int64(struct slice s, int64_t *ret_value) __attribute__((warn_unused_result));
+
+/** application/json, with no charset or utf-8 (RFC 8259 section 8.1). */
+bool syntax_is_json_type(struct slice content_type);
+
+/**
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a quoted string, or bare as most clients write it; 1 to 255
+ * printable ASCII characters. Writes it unquoted, not terminated; its length, or 0 when it is malformed.
+ */
+size_t syntax_idempotency_key(struct slice value, char ret_key[SYNTAX_IDEMPOTENCY_KEY_MAX]);
+
+/** Seconds with an optional fraction ("2", "0.25"), as ms, at least 1; above a day it is a day. False: not such a number. */
+bool syntax_seconds_ms(struct slice value, int64_t *ret_ms) __attribute__((warn_unused_result));
+/**
+ * The `wait` preference of one Prefer field (RFC 7240), in ms; 0 when there is none or it is malformed, because a
+ * preference that is not understood is ignored.
+ */
+int64_t syntax_prefer_wait_ms(struct slice prefer);
+
+/**
+ * Does If-None-Match list `etag` (which has its quotes)? Weak comparison (RFC 9110 section 13.1.2); `*` matches any.
+ */
+bool syntax_etag_listed(struct slice if_none_match, struct slice etag);
+
+/** A traceparent of W3C Trace Context level 1, or of a later version that starts like it. */
+bool syntax_is_traceparent(struct slice s);
+
+/** Decodes %XX into `ret_text` (room for s.len bytes); false when an escape is malformed. */
+bool syntax_percent_decode(struct slice s, char *ret_text, size_t *ret_len) __attribute__((warn_unused_result));
+
+#endif
