@@ -23,8 +23,7 @@ enum config_type {
     CONFIG_SECRET,   /* a string, masked when printed; "@/path" reads a file */
     CONFIG_INT,      /* min..max */
     CONFIG_BOOL,     /* true/false, yes/no, on/off, 1/0; a flag alone is true */
-    CONFIG_DURATION, /* "250ms", "5s", "10m", "24h"; a bare number is milliseconds; stored in ms; min..max in
-                        ms */
+    CONFIG_DURATION, /* "250ms", "5s", "10m", "24h"; a bare number is ms; stored in ms; min..max in ms */
     CONFIG_BYTES,    /* "65536", "64KiB", "1MiB"; stored in bytes; min..max in bytes */
     CONFIG_LEVEL,    /* "error", "warn", "info", "debug"; stored as enum log_level */
 };
@@ -50,15 +49,16 @@ enum config_verdict {
     CONFIG_WRONG, /* said on `err` what is wrong and how to mend it: exit 2 */
 };
 
-/** What a program is, for --help. `keys` are tables one after another, each ended by a row whose name is
- * NULL. */
+/** What a program is, for --help. The tables come one after another, each ended by a row whose name is NULL. */
 struct config_program {
     const char *name, *summary;
     const struct config_key *const *tables; /* ended by NULL */
 };
 
-/** Reads flags and environment (`environ`-shaped). `*ret_config` is set for CONFIG_RUN only; free it with
- * config_free(). */
+/**
+ * Reads flags and environment (`environ`-shaped). `*ret_config` is set for CONFIG_RUN only; it borrows `program`, so free it
+ * with config_free() before that ends.
+ */
 enum config_verdict config_load(const struct config_program *program, int argc, char **argv,
                                 char **environment, FILE *out, FILE *err, struct config **ret_config)
     __attribute__((warn_unused_result));

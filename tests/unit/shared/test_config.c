@@ -42,7 +42,8 @@ struct outcome {
 static void load_from(const struct config_key *const *tables, const char *const *args,
                       const char *const *environment, struct outcome *ret)
 {
-    const struct config_program program = {"prog", "does things.", tables};
+    static struct config_program program = {"prog", "does things.", NULL}; /* the config borrows it */
+    program.tables = tables;
     char *argv[16] = {(char *)(uintptr_t) "prog"}; /* as main() has them; nobody writes to them */
     int argc = 1;
     for (; args[argc - 1]; argc++)
