@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The item service's operations, for main.c and the tests. */
+#ifndef ROUNDTRIP_ITEM_WORKER_HANDLERS_H
+#define ROUNDTRIP_ITEM_WORKER_HANDLERS_H
+
+#include "worker/service.h"
+
+/* Bounds, in bytes of UTF-8. */
+#define ITEM_NAME_MAX        200
+#define ITEM_DESCRIPTION_MAX 10000
+/* One page of item.list, in items and in bytes: a reply must stay below Kafka's message.max.bytes (1 MB). */
+#define ITEM_LIST_MAX       1000
+#define ITEM_LIST_DEFAULT   100
+#define ITEM_LIST_BYTES_MAX (512 * 1024)
+
+extern const struct service item_service;
+
+#endif
