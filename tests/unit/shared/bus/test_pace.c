@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* At once when idle, in beats under load, and no flutter between the two. */
+#include "bus/pace.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define NOW INT64_C(1000000000)
+
+static void idle_sends_at_once(void **unused)
+{
+    struct pace pace = {0};
+    for (int64_t in_flight = 0; in_flight < PACE_ENTER; in_flight++)
+        assert_true(pace_may_send(&pace, in_flight, 0, NOW));
+    assert_false(pace.gathering);
+}
+
+/* What waits goes first: a record that went out at once now would overtake it. */
+static void nothing_overtakes_what_is_gathered(void **unused)
+{
+    struct pace pace = {0};
+    assert_false(pace_may_send(&pace, 0, 1, NOW));
+    assert_false(pace.gathering);
+    assert_int_equal(pace_due_ns(&pace, 1), 0); /* so it is due at once */
+}
+
+static void gathering_starts_at_the_threshold(void **unused)
+{
+    struct pace pace = {0};
+    assert_true(pace_may_send(&pace, PACE_ENTER - 1, 0, NOW));
+    assert_false(pace_may_send(&pace, PACE_ENTER, 0, NOW + 5));
+    assert_true(pace.gathering);
+    assert_int_equal(pace_due_ns(&pace, 1), NOW + 5 + PACE_INTERVAL_NS);
+}
+
+static void gathering_ends_with_hysteresis(void **unused)
+{
+    struct pace pace = {0};
+    assert_false(pace_may_send(&pace, PACE_ENTER, 0, NOW));
+    for (int64_t in_flight = PACE_ENTER; in_flight > PACE_LEAVE; in_flight--)
+        assert_false(pace_may_send(&pace, in_flight, 0, NOW));
+    assert_false(pace_may_send(&pace, PACE_LEAVE, 1, NOW)); /* something waits */
+    assert_true(pace.gathering);
+    assert_true(pace_may_send(&pace, PACE_LEAVE, 0, NOW));
+    assert_false(pace.gathering);
+    assert_true(pace_may_send(&pace, PACE_ENTER - 1, 0, NOW)); /* and it takes a full burst to start again */
+}
+
+static void a_beat_moves_the_next_one(void **unused)
+{
+    struct pace pace = {0};
+    assert_false(pace_may_send(&pace, PACE_ENTER, 0, NOW));
+    pace_beat(&pace, PACE_LEAVE + 1, NOW + PACE_INTERVAL_NS);
+    assert_true(pace.gathering);
+    assert_int_equal(pace_due_ns(&pace, 3), NOW + 2 * PACE_INTERVAL_NS);
+}
+
+static void a_beat_with_little_on_its_way_ends_gathering(void **unused)
+{
+    struct pace pace = {0};
+    assert_false(pace_may_send(&pace, PACE_ENTER, 0, NOW));
+    pace_beat(&pace, PACE_LEAVE, NOW);
+    assert_false(pace.gathering);
+    assert_true(pace_may_send(&pace, PACE_LEAVE, 0, NOW));
+}
+
+/* A corked producer never asks pace_may_send(): only its beats see the load. */
+static void a_large_beat_starts_gathering(void **unused)
+{
+    struct pace pace = {0};
+    pace_beat(&pace, PACE_ENTER - 1, NOW);
+    assert_false(pace.gathering);
+    assert_int_equal(pace_due_ns(&pace, 1), 0);
+    pace_beat(&pace, PACE_ENTER, NOW);
+    assert_true(pace.gathering);
+    assert_int_equal(pace_due_ns(&pace, 1), NOW + PACE_INTERVAL_NS);
+}
+
+static void nothing_gathered_is_never_due(void **unused)
+{
+    struct pace pace = {0};
+    assert_int_equal(pace_due_ns(&pace, 0), INT64_MAX);
+    pace_beat(&pace, PACE_ENTER, NOW);
+    assert_int_equal(pace_due_ns(&pace, 0), INT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(idle_sends_at_once),
+        cmocka_unit_test(nothing_overtakes_what_is_gathered),
+        cmocka_unit_test(gathering_starts_at_the_threshold),
+        cmocka_unit_test(gathering_ends_with_hysteresis),
+        cmocka_unit_test(a_beat_moves_the_next_one),
+        cmocka_unit_test(a_beat_with_little_on_its_way_ends_gathering),
+        cmocka_unit_test(a_large_beat_starts_gathering),
+        cmocka_unit_test(nothing_gathered_is_never_due),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
