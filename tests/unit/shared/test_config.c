@@ -196,6 +196,7 @@ static void a_wrong_value_is_named_with_its_source_and_what_is_allowed(void **st
     assert_wrong(ARGS("--wait=-"), NULL, "wait cannot be");
     assert_wrong(ARGS("--wait=9223372036854775807h"), NULL, "wait cannot be");
     assert_wrong(ARGS("--room=1KB"), NULL, "room cannot be \"1KB\" (flag --room); it must be a size such as");
+    assert_wrong(ARGS("--room=18014398509481984KiB"), NULL, "room cannot be"); /* 2^64: must not wrap to 0 */
     assert_wrong(ARGS("--loud=maybe"), NULL,
                  "loud cannot be \"maybe\" (flag --loud); it must be true or false");
     assert_wrong(ARGS("--log-level=trace"), NULL, "it must be error, warn, info or debug");

@@ -117,6 +117,7 @@ static void bad_texts_are_refused_where_they_go_wrong(void **state)
         {SLICE("\"\\ud800\""), 1, "unpaired surrogate"},
         {SLICE("\"\\udc00\""), 1, "unpaired surrogate"},
         {SLICE("\"\\udc00\\ud800\""), 1, "unpaired surrogate"},
+        {SLICE("\"\\udc00\\udc00\""), 1, "unpaired surrogate"},
         {SLICE("\"\\ud800\\ud800\""), 1, "unpaired surrogate"},
         {SLICE("\"\\ud800xudc00\""), 1, "unpaired surrogate"},
         {SLICE("\"\\ud83c\\udf8"), 1, "unpaired surrogate"},
@@ -166,6 +167,19 @@ static void nesting_has_a_limit(void **state)
         json_object_put(root);
         buf_done(&text);
     }
+}
+
+/* Depth is what is open, not what was ever opened. */
+static void many_siblings_are_not_deep(void **state)
+{
+    struct buf text = {0};
+    struct json_error error = {""};
+    buf_append_text(&text, "[0");
+    for (int i = 0; i < 2 * JSON_DEPTH_MAX; i++)
+        buf_append_text(&text, ",{},[],{\"a\":[{}]}");
+    buf_append_text(&text, "]");
+    assert_true(json_check_strict(buf_slice(&text), &error));
+    buf_done(&text);
 }
 
 static void numbers_have_a_length_limit(void **state)
@@ -303,6 +317,7 @@ int main(void)
         cmocka_unit_test(bad_texts_are_refused_where_they_go_wrong),
         cmocka_unit_test(a_bare_null_is_no_document),
         cmocka_unit_test(nesting_has_a_limit),
+        cmocka_unit_test(many_siblings_are_not_deep),
         cmocka_unit_test(numbers_have_a_length_limit),
         cmocka_unit_test(big_objects_are_searched_for_equal_names),
         cmocka_unit_test(values_come_through_intact),
