@@ -84,7 +84,7 @@ void envelope_encode_reply(const struct reply *reply, struct headers *ret_header
 
 /** The entity after one command, and that command's outcome. The record's key is the entity's. */
 struct event {
-    struct slice type;       /* of the event: "item.created" */
+    struct slice type;       /* of the event: "<service>.created" */
     struct slice command_id; /* ce_id: the command's; absent: the state is written again, with no command */
     struct slice fingerprint;
     int status;

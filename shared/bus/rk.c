@@ -47,7 +47,7 @@ static void write_log(const rd_kafka_t *rk, int level, const char *facility, con
     /* A broker that cannot be reached is retried for ever and reported by whoever depends on it. */
     if (strcmp(facility, "FAIL") == 0 || strcmp(facility, "ERROR") == 0)
         ours = LOG_LEVEL_WARN;
-    if (strcmp(facility, "CONFWARN") == 0)
+    if (strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "AUTOCREATE") == 0)
         ours = LOG_LEVEL_DEBUG;
     log_at(ours, "librdkafka", "client=%s facility=%s text=\"%s\"", rk ? rd_kafka_name(rk) : "-", facility, text);
 }

@@ -85,12 +85,12 @@ enum operation_place {
 };
 
 struct operation {
-    const char *type; /* ce_type of the command: "item.create" */
+    const char *type; /* ce_type of the command: "<service>.<verb>" */
     enum operation_kind kind;
     enum operation_scope scope;
     enum operation_place place;
     handler_fn *handler;
-    const char *event_type; /* ce_type of its event when it had an effect: "item.created" */
+    const char *event_type; /* ce_type of its event when it had an effect: "<service>.<past>" */
 };
 
 enum key_order {

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole Roundtrip for one test class: a broker of its own, topics, gateways, workers."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+import http_client
+from processes import BROKER, BUILD, Kafka, Process, scratch_folder, wait_for
+
+REPLY_TOPICS = "replies,replies.direct,private.replies"
+
+
+class Cluster:
+    """`template`: also runs the third worker of tests/template-worker."""
+
+    def __init__(self, gateways=1, item_workers=1, compute_workers=1, gateway_flags=(), worker_flags=(), broker=BROKER,
+                 template=False):
+        self.scratch = scratch_folder()
+        self.folder = pathlib.Path(self.scratch.name)
+        self.kind = broker
+        self.wanted = (gateways, item_workers, compute_workers, template)
+        self.gateway_flags, self.worker_flags = list(gateway_flags), list(worker_flags)
+        self.broker = None
+        self.bootstrap = None
+        self.gateways, self.item_workers, self.compute_workers, self.others = [], [], [], []
+        self.everything = []
+
+    # ---- starting ----
+
+    def start(self):
+        self.start_broker()
+        gateways, item_workers, compute_workers, template = self.wanted
+        for _ in range(item_workers):
+            self.add_item_worker(wait=False)
+        for _ in range(compute_workers):
+            self.add_compute_worker(wait=False)
+        if template:
+            self.others.append(self.add("note-worker", BUILD / "tests/template-worker/roundtrip-note-worker"))
+        for _ in range(gateways):
+            self.add_gateway(wait=False)
+        for process in self.everything:
+            process.wait_ready()
+        return self
+
+    def services(self):
+        return "item,compute" + (",note" if self.wanted[3] else "")
+
+    def start_broker(self):
+        if self.kind == "kafka":
+            self.broker = Kafka(self.folder / "kafka").start()
+            self.bootstrap = self.broker.bootstrap
+            subprocess.run([str(BUILD / "deploy/roundtrip-topics"), "--kafka", self.bootstrap, "--services", self.services(),
+                            "--reply-topic", REPLY_TOPICS], check=True, capture_output=True, timeout=120)
+            return
+        self.broker = Process("broker", [BUILD / "deploy/roundtrip-embedded-broker", "--services", self.services(),
+                                         "--reply-topic", REPLY_TOPICS], self.folder).start().wait_ready()
+        self.bootstrap = self.broker.ready_path.read_text().strip()
+
+    def common(self, name):
+        flags = ["--kafka", self.bootstrap, "--instance-id", name, "--log-level", os.environ.get("ROUNDTRIP_TEST_LOG", "info")]
+        if self.kind == "embedded":
+            flags += ["--kafka.fetch.wait.max.ms", "1"]
+        return flags
+
+    def add(self, name, program, flags=(), wait=False):
+        process = Process(name, [program] + self.common(name) + list(flags), self.folder)
+        if "gateway" not in name:
+            process.arguments += ["--state-dir", str(self.state_dir(name))]
+        self.everything.append(process)
+        process.start()
+        return process.wait_ready() if wait else process
+
+    def state_dir(self, name):
+        return self.folder / "state" / name
+
+    def add_item_worker(self, wait=True):
+        name = f"item-worker-{len(self.item_workers) + 1}"
+        self.item_workers.append(self.add(name, BUILD / "item-worker/roundtrip-item-worker", self.worker_flags, wait))
+        return self.item_workers[-1]
+
+    def add_compute_worker(self, wait=True):
+        name = f"compute-worker-{len(self.compute_workers) + 1}"
+        self.compute_workers.append(
+            self.add(name, BUILD / "compute-worker/roundtrip-compute-worker", self.worker_flags, wait))
+        return self.compute_workers[-1]
+
+    def add_gateway(self, wait=True, flags=()):
+        name = f"gateway-{len(self.gateways) + 1}"
+        self.gateways.append(self.add(name, BUILD / "gateway/roundtrip-gateway",
+                                      ["--port", "0"] + self.gateway_flags + list(flags), wait))
+        return self.gateways[-1]
+
+    # ---- using ----
+
+    def port(self, gateway=0):
+        return int(self.gateways[gateway].ready_path.read_text().strip().rstrip("/").rsplit(":", 1)[1])
+
+    def http(self, gateway=0, timeout=30.0):
+        return http_client.Http(self.port(gateway), timeout)
+
+    def restart(self, process, kill=False, wipe_state=False):
+        if kill:
+            process.kill()
+        else:
+            process.stop()
+        if wipe_state:
+            shutil.rmtree(self.state_dir(process.name), ignore_errors=True)
+        process.start().wait_ready()
+
+    # ---- ending ----
+
+    def stop(self):
+        """Stops all. The faults found on the way: exit codes, sanitizer reports."""
+        faults = []
+        for group in (self.gateways, self.item_workers, self.compute_workers, self.others):
+            for process in group:
+                was_running = process.running()
+                try:
+                    code = process.stop()
+                except AssertionError as error:
+                    faults.append(str(error))
+                    continue
+                if was_running and code != 0:
+                    faults.append(f"{process.name} ended with {code}\n{process.tail()}")
+        if self.kind == "kafka" and self.broker:
+            self.broker.stop()
+        elif self.broker:
+            self.broker.stop()
+        for process in self.everything:
+            if process.reports():
+                faults.append(f"{process.name}: sanitizer report\n{process.tail(120)}")
+        return faults
+
+    def show_logs(self):
+        for process in self.everything:
+            print(process.tail(), file=sys.stderr)
+
+    def clean(self):
+        self.scratch.cleanup()
+
+
+class ClusterTest(unittest.TestCase):
+    """A test class with one cluster for all its tests. Override `options`."""
+
+    options = {}
+    cluster = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(**cls.options)
+        try:
+            cls.cluster.start()
+        except BaseException:
+            cls.cluster.show_logs()
+            cls.cluster.stop()
+            cls.cluster.clean()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        faults = cls.cluster.stop()
+        cls.cluster.clean()
+        if faults:
+            raise AssertionError("\n".join(faults))
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before and self.cluster:
+            self.cluster.show_logs()
+
+    def http(self, gateway=0):
+        client = self.cluster.http(gateway)
+        self.addCleanup(client.close)
+        return client
+
+    def wait_for(self, what, condition, seconds=10.0):
+        return wait_for(what, condition, seconds)
+
+    def assertProblem(self, response, status, detail=None):
+        """An RFC 9457 problem with that status, whose detail is `detail` or at least a sentence."""
+        self.assertEqual(response.status, status, response.body)
+        self.assertTrue(response.header("content-type", "").startswith("application/problem+json"), response.headers)
+        problem = response.json()
+        self.assertEqual(problem["status"], status)
+        self.assertTrue(problem["title"])
+        if detail is None:
+            self.assertGreater(len(problem["detail"]), 10)
+        else:
+            self.assertEqual(problem["detail"], detail)
+        return problem

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the black-box test classes of one suite, some at a time, one line per test, and counts.
+
+    runner.py --suite component|kafka [--jobs N] [--pattern TEXT] [--verbose]
+
+Each class runs in a process of its own with a cluster of its own. The last line is "N passed, N failed, N skipped".
+"""
+
+import argparse
+import concurrent.futures
+import importlib.util
+import inspect
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import unittest
+
+SUPPORT = pathlib.Path(__file__).resolve().parent
+TESTS = SUPPORT.parent
+CLASS_SECONDS = 600
+
+
+def load(path):
+    sys.path.insert(0, str(SUPPORT))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_files(suite):
+    """component runs tests/component; kafka the same ones on a real Kafka, and those that need one."""
+    folders = ["component"] if suite == "component" else ["component", "kafka"]
+    return [path for folder in folders for path in sorted((TESTS / folder).glob("test_*.py"))]
+
+
+def test_classes(suite, pattern):
+    found = []
+    for path in test_files(suite):
+        for name, value in inspect.getmembers(load(path), inspect.isclass):
+            if not issubclass(value, unittest.TestCase) or value.__module__ != path.stem:
+                continue
+            names = unittest.defaultTestLoader.getTestCaseNames(value)
+            chosen = [n for n in names if not pattern or pattern in f"{path.stem}.{name}.{n}"]
+            if chosen:
+                found.append((path, name, chosen, getattr(value, "weight", len(chosen))))
+    return sorted(found, key=lambda item: -item[3])
+
+
+class LineResult(unittest.TestResult):
+    """One JSON line per test on standard output."""
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.monotonic()
+
+    def line(self, test, outcome, detail=""):
+        seconds = time.monotonic() - getattr(self, "began", time.monotonic())
+        print(json.dumps({"test": test.id(), "outcome": outcome, "seconds": seconds, "detail": detail}), flush=True)
+
+    def addSuccess(self, test):
+        self.line(test, "passed")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.line(test, "failed", self._exc_info_to_string(err, test))
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.line(test, "failed", self._exc_info_to_string(err, test))
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.line(test, "skipped", reason)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            super().addSubTest(test, subtest, err)
+            self.line(subtest, "failed", self._exc_info_to_string(err, test))
+
+
+def run_class(path, name, tests):
+    """In the child process."""
+    module = load(pathlib.Path(path))
+    suite = unittest.TestSuite(getattr(module, name)(test) for test in tests)
+    result = LineResult()
+    suite.run(result)
+    return 0 if result.wasSuccessful() else 1
+
+
+def spawn(path, name, tests):
+    command = [sys.executable, __file__, "--child", str(path), name, ",".join(tests)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CLASS_SECONDS)
+        out, err = done.stdout, done.stderr
+    except subprocess.TimeoutExpired as late:
+        out = (late.stdout or b"").decode() if isinstance(late.stdout, bytes) else late.stdout or ""
+        err = f"the class took longer than {CLASS_SECONDS} s"
+    lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    reported = {line["test"].split(" ")[0].split(".")[-1] for line in lines}
+    broken = any(line["outcome"] == "failed" and "setUpClass" in line["test"] for line in lines)
+    for test in tests:  # what neither passed nor failed did not run: say so
+        if test not in reported and not broken:
+            lines.append({"test": f"{path.stem}.{name}.{test}", "outcome": "failed", "seconds": 0.0,
+                          "detail": "it did not come to an end"})
+    return lines, err
+
+
+def show(line):
+    mark = {"passed": "ok  ", "failed": "FAIL", "skipped": "SKIP"}[line["outcome"]]
+    print(f"{mark} {line['test']} ({line['seconds']:.1f} s)" + (f"  {line['detail']}" if mark == "SKIP" else ""), flush=True)
+    if line["outcome"] == "failed":
+        print(line["detail"], flush=True)
+
+
+def main():
+    if len(sys.argv) > 1 and sys.argv[1] == "--child":
+        sys.exit(run_class(sys.argv[2], sys.argv[3], sys.argv[4].split(",")))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--suite", choices=["component", "kafka"], required=True)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--pattern", default="")
+    parser.add_argument("--verbose", action="store_true")
+    arguments = parser.parse_args()
+    os.environ["ROUNDTRIP_TEST_BROKER"] = "embedded" if arguments.suite == "component" else "kafka"
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+        jobs = [pool.submit(spawn, path, name, tests)
+                for path, name, tests, _ in test_classes(arguments.suite, arguments.pattern)]
+        for job in concurrent.futures.as_completed(jobs):
+            lines, stderr = job.result()
+            for line in lines:
+                counts[line["outcome"]] += 1
+                show(line)
+            if stderr and any(line["outcome"] == "failed" for line in lines):
+                print(stderr if arguments.verbose else stderr[-8000:], flush=True)
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] or not counts["passed"] else 0)
+
+
+if __name__ == "__main__":
+    main()
