@@ -80,7 +80,7 @@ bool state_key_is_int64(struct slice key, int64_t *ret_value)
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (errno || *end)
+    if (errno || end != text + key.len) /* a NUL inside is no end */
         return false;
     snprintf(canonical, sizeof(canonical), "%lld", value);
     *ret_value = value;
