@@ -2,6 +2,7 @@
 /* What handlers say, put into a decision. */
 #include "worker/service.h"
 
+#include "clock.h"
 #include "problem.h"
 
 /* A decision says one thing: the last call wins. */
@@ -52,4 +53,9 @@ void decide_put(struct decision *d, int status)
 void decide_delete(struct decision *d, int status)
 {
     answer(d, status, EFFECT_DELETE);
+}
+
+bool job_stopping(const struct job *job)
+{
+    return job && (atomic_load_explicit(&job->stop, memory_order_relaxed) || clock_mono_ns() >= job->deadline_ns);
 }

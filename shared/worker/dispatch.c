@@ -169,12 +169,15 @@ static void run(struct work *work)
         dispatch_settle(work); /* undecided: becomes 504 */
         return;
     }
-    if (op->place == RUN_POOL) {
+    struct call call = make_call(work);
+    if (op->place == RUN_INLINE)
+        op->handler(&call, &work->decision);
+    else if (op->admit)
+        op->admit(&call, &work->decision);
+    if (op->place == RUN_POOL && work->decision.status == 0) {
         run_pooled(work);
         return;
     }
-    struct call call = make_call(work);
-    op->handler(&call, &work->decision);
     dispatch_settle(work);
 }
 

@@ -30,6 +30,9 @@ struct job {
     int64_t deadline_ns;   /* clock_mono_ns(); INT64_MAX: none */
 };
 
+/** Must the handler return now? Asked at least every 50 ms of work. NULL: never. */
+bool job_stopping(const struct job *job);
+
 /** Walks the entities of the command's partition in key order; for partition-scoped reads. */
 struct scan;
 /** Moves to the first existing entity with a key greater than `after` (absent: from the start); false at the end. */
@@ -91,6 +94,7 @@ struct operation {
     enum operation_place place;
     handler_fn *handler;
     const char *event_type; /* ce_type of its event when it had an effect: "<service>.<past>" */
+    handler_fn *admit;      /* RUN_POOL: asked inline first; when it decides, the handler is not run. May be NULL */
 };
 
 enum key_order {

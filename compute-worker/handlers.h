@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The computation service: what worker_main() runs, and what tests call. */
+#ifndef ROUNDTRIP_COMPUTE_HANDLERS_H
+#define ROUNDTRIP_COMPUTE_HANDLERS_H
+
+#include "worker/service.h"
+
+extern const struct service compute_service;
+
+#endif

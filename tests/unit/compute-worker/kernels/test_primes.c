@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counting primes against known values of pi(x) and a naive count, and stopping when told to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+
+static int64_t count(int64_t n)
+{
+    struct job job = {.deadline_ns = INT64_MAX};
+    int64_t result = -1;
+    assert_int_equal(primes_count(n, &job, &result), KERNEL_DONE);
+    return result;
+}
+
+static bool is_prime(int64_t n)
+{
+    for (int64_t d = 2; d * d <= n; d++) {
+        if (n % d == 0)
+            return false;
+    }
+    return n > 1;
+}
+
+static void every_small_n(void **state)
+{
+    int64_t primes = 0;
+    for (int64_t n = 0; n < 2000; n++) {
+        assert_int_equal(count(n), primes); /* below n */
+        primes += is_prime(n);
+    }
+}
+
+/* OEIS A006880. */
+static void powers_of_ten(void **state)
+{
+    static const int64_t known[] = {4, 25, 168, 1229, 9592, 78498, 664579, 5761455};
+    int64_t n = 10;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++, n *= 10)
+        assert_int_equal(count(n), known[i]);
+}
+
+/* Segments hold 262144 numbers from 3 on: counts must not jump where they meet. */
+static void borders_of_segments(void **state)
+{
+    for (int64_t border = 262144 - 2; border < 262144 + 8; border++)
+        assert_int_equal(count(border + 1) - count(border), is_prime(border));
+    int64_t square = 1009 * 1009;
+    assert_int_equal(count(square + 1) - count(square), 0);
+}
+
+static void stops(void **state)
+{
+    struct job stopped = {.stop = true, .deadline_ns = INT64_MAX}, late = {.deadline_ns = 0};
+    int64_t result = -1;
+    assert_int_equal(primes_count(1000000, &stopped, &result), KERNEL_STOPPED);
+    assert_int_equal(primes_count(1000000, &late, &result), KERNEL_STOPPED);
+    assert_int_equal(result, -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_small_n),
+        cmocka_unit_test(powers_of_ten),
+        cmocka_unit_test(borders_of_segments),
+        cmocka_unit_test(stops),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
