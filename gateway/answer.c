@@ -20,9 +20,10 @@ static void buf_recycle(struct buf *buf)
 
 bool received_copy(struct received *received, const struct reply *reply)
 {
-    const struct slice from[] = {reply->etag, reply->location, reply->retry_after, reply->content_type, reply->body};
-    struct slice *to[] = {&received->etag, &received->location, &received->retry_after, &received->content_type,
-                          &received->body};
+    const struct slice from[] = {reply->etag, reply->location, reply->retry_after, reply->content_type,
+                                 reply->body};
+    struct slice *to[] = {&received->etag, &received->location, &received->retry_after,
+                          &received->content_type, &received->body};
     size_t total = 0;
     for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
         total += from[i].len;
@@ -99,7 +100,8 @@ const char *answer_find(const struct answer *answer, const char *name)
     return NULL;
 }
 
-static void problem(struct answer *answer, int status, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void problem(struct answer *answer, int status,
+                                                          const char *format, va_list args)
 {
     struct buf detail = {0};
     buf_vprintf(&detail, format, args);
@@ -139,7 +141,8 @@ void answer_json(struct answer *answer, int status, struct slice body)
     buf_append_slice(&answer->own_body, body);
 }
 
-void answer_reply(struct answer *answer, const struct received *received, bool read, struct slice if_none_match)
+void answer_reply(struct answer *answer, const struct received *received, bool read,
+                  struct slice if_none_match)
 {
     answer_clear(answer);
     answer->status = received->status;
@@ -154,7 +157,8 @@ void answer_reply(struct answer *answer, const struct received *received, bool r
     }
     if (received->status == 204 || (received->body.len == 0 && received->status < 300))
         return;
-    answer_header(answer, "Content-Type", received->content_type.len ? received->content_type : SLICE("application/json"));
+    answer_header(answer, "Content-Type",
+                  received->content_type.len ? received->content_type : SLICE("application/json"));
     answer->borrowed_body = received->body;
 }
 
@@ -163,8 +167,10 @@ static const char *how_to_repeat(const struct answer_context *context)
     if (!context->write)
         return "Nothing was changed: repeat the request.";
     if (context->has_idempotency_key)
-        return "It may or may not have taken effect: repeat it with the same Idempotency-Key, and it takes effect once.";
-    return "It may or may not have taken effect: look before you repeat it, and send an Idempotency-Key next time, so that "
+        return "It may or may not have taken effect: repeat it with the same Idempotency-Key, and it takes "
+               "effect once.";
+    return "It may or may not have taken effect: look before you repeat it, and send an Idempotency-Key next "
+           "time, so that "
            "repeating is safe.";
 }
 
@@ -179,7 +185,8 @@ void answer_outcome(struct answer *answer, enum outcome outcome, const struct an
         answer_unavailable(answer, 1, "Kafka did not take the request, so it has no effect: repeat it.");
         return;
     case OUTCOME_UNCERTAIN:
-        answer_unavailable(answer, 1, "Kafka did not confirm that it has the request. %s", how_to_repeat(context));
+        answer_unavailable(answer, 1, "Kafka did not confirm that it has the request. %s",
+                           how_to_repeat(context));
         return;
     case OUTCOME_DRAINED:
         answer_unavailable(answer, 1, "This gateway is shutting down and did not get the answer in time. %s",
@@ -189,5 +196,6 @@ void answer_outcome(struct answer *answer, enum outcome outcome, const struct an
     case OUTCOME_REPLIED:
         break;
     }
-    answer_problem(answer, 500, "The gateway lost track of this request; please report it. %s", how_to_repeat(context));
+    answer_problem(answer, 500, "The gateway lost track of this request; please report it. %s",
+                   how_to_repeat(context));
 }

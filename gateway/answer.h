@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP answer as values, and what the outcome of a wait becomes in HTTP. Pure; http.c puts it on the wire.
+ * The HTTP answer as values, and what the outcome of a wait becomes in HTTP. Pure; http.c puts it on the
+ * wire.
  *
  * Every error is problem+json whose detail says what to do about it.
  */
@@ -64,15 +65,18 @@ const char *answer_header_value(const struct answer *answer, size_t i);
 const char *answer_find(const struct answer *answer, const char *name);
 
 /** Replaces what the answer was. */
-void answer_problem(struct answer *answer, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void answer_problem(struct answer *answer, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /** 503 with Retry-After. */
 void answer_unavailable(struct answer *answer, int retry_after_s, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /** A body of ours: JSON. */
 void answer_json(struct answer *answer, int status, struct slice body);
 
-/** The worker's reply as it is, its body borrowed from `received`; 304 when it is a successful read whose ETag `if_none_match` lists. */
-void answer_reply(struct answer *answer, const struct received *received, bool read, struct slice if_none_match);
+/** The worker's reply as it is, its body borrowed from `received`; 304 when it is a successful read whose
+ * ETag `if_none_match` lists. */
+void answer_reply(struct answer *answer, const struct received *received, bool read,
+                  struct slice if_none_match);
 
 /** What a caller is told when there is no reply; `write`: the command may take effect all the same. */
 struct answer_context {

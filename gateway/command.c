@@ -51,7 +51,8 @@ void draft_new_key(struct draft *draft, int64_t now_ms)
     envelope_fingerprint(&named, hex);
     hex[12] = '8';
     hex[16] = "89ab"[hex[16] & 3];
-    snprintf(uuid, ENVELOPE_UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    snprintf(uuid, ENVELOPE_UUID_SIZE, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+             hex + 20);
     draft->key = slice_make(uuid, ENVELOPE_UUID_SIZE - 1);
 }
 
@@ -71,7 +72,8 @@ static bool idempotent_id(struct draft *draft, const struct request *req, struct
         memcpy(draft->id, id.data, id.len);
         draft->id_len = id.len;
     } else {
-        answer_problem(ret_answer, 400, "Idempotency-Key and path together are longer than %zu bytes: send a shorter key.",
+        answer_problem(ret_answer, 400,
+                       "Idempotency-Key and path together are longer than %zu bytes: send a shorter key.",
                        sizeof(draft->id));
     }
     buf_done(&id);
@@ -85,8 +87,8 @@ static void new_id(struct draft *draft, int64_t now_ms)
     draft->id_len = ENVELOPE_UUID_SIZE - 1;
 }
 
-bool command_prepare(struct draft *draft, const struct request *req, const struct route *route, int64_t now_ms,
-                     int64_t expiry_ms, struct answer *ret_answer)
+bool command_prepare(struct draft *draft, const struct request *req, const struct route *route,
+                     int64_t now_ms, int64_t expiry_ms, struct answer *ret_answer)
 {
     draft_clear(draft);
     draft->expiry_ms = expiry_ms;

@@ -31,8 +31,8 @@ void draft_done(struct draft *draft);
 /** Writes a key into the draft; false when it is longer than ENVELOPE_KEY_MAX. */
 bool draft_set_key(struct draft *draft, struct slice key) __attribute__((warn_unused_result));
 /**
- * A new entity's id as the draft's key: a UUIDv7; or, with an Idempotency-Key, a UUIDv8 that follows from the command's id,
- * so that a repeated request has the same key and meets the same partition.
+ * A new entity's id as the draft's key: a UUIDv7; or, with an Idempotency-Key, a UUIDv8 that follows from the
+ * command's id, so that a repeated request has the same key and meets the same partition.
  */
 void draft_new_key(struct draft *draft, int64_t now_ms);
 
@@ -40,8 +40,9 @@ void draft_new_key(struct draft *draft, int64_t now_ms);
  * The command's identity and times, and what the route makes of the request. False: the answer to give.
  * `now_ms` is wall clock; the command expires at `expiry_ms`.
  */
-bool command_prepare(struct draft *draft, const struct request *req, const struct route *route, int64_t now_ms,
-                     int64_t expiry_ms, struct answer *ret_answer) __attribute__((warn_unused_result));
+bool command_prepare(struct draft *draft, const struct request *req, const struct route *route,
+                     int64_t now_ms, int64_t expiry_ms, struct answer *ret_answer)
+    __attribute__((warn_unused_result));
 
 /** A route's build function (routes.h): the key is the path's second segment, the body, if any, JSON. */
 bool command_keyed(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer);

@@ -9,7 +9,8 @@ static const struct json_member start_members[] = {
     {"params", JSON_OBJECT, true, 0, 0},
 };
 
-bool computations_build_start(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+bool computations_build_start(const struct request *req, int64_t now_ms, struct draft *draft,
+                              struct answer *ret_answer)
 {
     struct json_error error;
     struct json_object *body = json_parse_strict(buf_slice(&req->body), &error);
@@ -17,7 +18,8 @@ bool computations_build_start(const struct request *req, int64_t now_ms, struct 
         answer_problem(ret_answer, 400, "The body is not valid JSON: %s", error.text);
         return false;
     }
-    bool fits = json_members_check(body, start_members, sizeof(start_members) / sizeof(start_members[0]), &error);
+    bool fits =
+        json_members_check(body, start_members, sizeof(start_members) / sizeof(start_members[0]), &error);
     json_object_put(body);
     if (!fits) {
         answer_problem(ret_answer, 422, "%s", error.text);
@@ -28,7 +30,8 @@ bool computations_build_start(const struct request *req, int64_t now_ms, struct 
     return true;
 }
 
-bool computations_build_get(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+bool computations_build_get(const struct request *req, int64_t now_ms, struct draft *draft,
+                            struct answer *ret_answer)
 {
     if (req->segments[1].len && draft_set_key(draft, req->segments[1]))
         return true;
@@ -36,15 +39,16 @@ bool computations_build_get(const struct request *req, int64_t now_ms, struct dr
     return false;
 }
 
-bool computations_build_heavy(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+bool computations_build_heavy(const struct request *req, int64_t now_ms, struct draft *draft,
+                              struct answer *ret_answer)
 {
     draft_new_key(draft, now_ms);
     draft->body = SLICE(COMPUTATIONS_HEAVY_BODY);
     return true;
 }
 
-void computations_finish_heavy(const struct request *req, const struct draft *draft, const struct received *parts,
-                               size_t count, struct answer *ret_answer)
+void computations_finish_heavy(const struct request *req, const struct draft *draft,
+                               const struct received *parts, size_t count, struct answer *ret_answer)
 {
     if (parts[0].status / 100 == 2)
         answer_json(ret_answer, 200, SLICE("{\"message\":\"Heavy computation finished\"}"));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The computation routes: what of a request becomes key and body. The compute-worker decides about everything else. */
+/* The computation routes: what of a request becomes key and body. The compute-worker decides about everything
+ * else. */
 #ifndef ROUNDTRIP_GATEWAY_COMPUTATIONS_H
 #define ROUNDTRIP_GATEWAY_COMPUTATIONS_H
 
 #include "routes.h"
 
 /** The computation behind GET /heavy_computation/: about two seconds of one core. */
-#define COMPUTATIONS_HEAVY_BODY "{\"kind\":\"primes\",\"params\":{\"n\":2000000000}}"
+#define COMPUTATIONS_HEAVY_BODY "{\"kind\":\"primes\",\"params\":{\"n\":1300000000}}"
 
 build_fn computations_build_start, computations_build_get, computations_build_heavy;
 finish_fn computations_finish_heavy;

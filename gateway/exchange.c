@@ -7,10 +7,12 @@
 
 #define BIT(state) (1U << (state))
 
-/* From each state, where it may go. Any request may be cut off by its client: to IDLE, but never while WAITING. */
+/* From each state, where it may go. Any request may be cut off by its client: to IDLE, but never while
+ * WAITING. */
 static const unsigned steps[] = {
     [EXCHANGE_IDLE] = BIT(EXCHANGE_READING),
-    [EXCHANGE_READING] = BIT(EXCHANGE_REFUSED) | BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
+    [EXCHANGE_READING] =
+        BIT(EXCHANGE_REFUSED) | BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
     [EXCHANGE_REFUSED] = BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
     [EXCHANGE_WAITING] = BIT(EXCHANGE_ENDED),
     [EXCHANGE_ENDED] = BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),

@@ -2,8 +2,9 @@
 /*
  * One HTTP exchange: the request, the command made of it, the replies, the answer, and who owns it now.
  *
- * It belongs to the HTTP thread of its connection, except while WAITING: then it belongs to the bus thread, which writes
- * `parts` and `outcome` and hands it back by resuming the connection. One per connection, used again for its next request.
+ * It belongs to the HTTP thread of its connection, except while WAITING: then it belongs to the bus thread,
+ * which writes `parts` and `outcome` and hands it back by resuming the connection. One per connection, used
+ * again for its next request.
  */
 #ifndef ROUNDTRIP_GATEWAY_EXCHANGE_H
 #define ROUNDTRIP_GATEWAY_EXCHANGE_H
@@ -14,17 +15,18 @@
 #include "routes.h"
 
 enum exchange_state {
-    EXCHANGE_IDLE,    /* between two requests */
-    EXCHANGE_READING, /* the body is coming */
-    EXCHANGE_REFUSED, /* the answer is known; the rest of the body is read and dropped */
-    EXCHANGE_WAITING, /* in the pending table: the bus thread's */
-    EXCHANGE_ENDED,   /* out of it, `outcome` says why; being resumed */
+    EXCHANGE_IDLE,     /* between two requests */
+    EXCHANGE_READING,  /* the body is coming */
+    EXCHANGE_REFUSED,  /* the answer is known; the rest of the body is read and dropped */
+    EXCHANGE_WAITING,  /* in the pending table: the bus thread's */
+    EXCHANGE_ENDED,    /* out of it, `outcome` says why; being resumed */
     EXCHANGE_ANSWERED, /* the answer is with libmicrohttpd */
 };
 
 struct exchange {
     enum exchange_state state; /* changed by exchange_move() only */
-    void *connection;          /* http.c's */
+    void *connection;          /* http.c's, as the next one */
+    size_t target_len;         /* of path and query as they came */
     struct request req;
     const struct route *route;
     struct draft draft;

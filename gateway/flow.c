@@ -9,7 +9,9 @@
 #include "clock.h"
 #include "log.h"
 
-#define NO_ROUTE "There is nothing at this path. Try /items/, /items/{id}, /computations/, /heavy_computation/, /health/ready."
+#define NO_ROUTE                                                                                             \
+    "There is nothing at this path. Try /items/, /items/{id}, /computations/, /heavy_computation/, "         \
+    "/health/ready."
 
 static void refuse(struct flow *flow, struct exchange *x)
 {
@@ -31,7 +33,8 @@ static void answer_wrong_method(struct answer *answer, unsigned allowed)
 {
     struct buf allow = {0};
     routes_allow(allowed, &allow);
-    answer_problem(answer, 405, "This path does not take that method; it takes %.*s.", SLICE_ARG(buf_slice(&allow)));
+    answer_problem(answer, 405, "This path does not take that method; it takes %.*s.",
+                   SLICE_ARG(buf_slice(&allow)));
     answer_header(answer, "Allow", buf_slice(&allow));
     buf_done(&allow);
 }
@@ -63,7 +66,8 @@ static bool check(struct flow *flow, struct exchange *x)
         return false;
     if (routes_takes_body(x->route) && !rules_check_body_type(&x->req, &x->answer))
         return false;
-    return rules_deadline_ms(&x->req, flow->deadline_ms, flow->max_deadline_ms, &x->wait_ms, &x->preferred, &x->answer);
+    return rules_deadline_ms(&x->req, flow->deadline_ms, flow->max_deadline_ms, &x->wait_ms, &x->preferred,
+                             &x->answer);
 }
 
 void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns)
@@ -114,7 +118,8 @@ static int send_commands(struct flow *flow, struct exchange *x, struct ticket ti
             return err;
     }
     stats_add(&flow->stats->commands);
-    log_debug("sent", "id=\"%.*s\" type=%s topic=%s", (int)x->draft.id_len, x->draft.id, x->route->type, service->commands);
+    log_debug("sent", "id=\"%.*s\" type=%s topic=%s", (int)x->draft.id_len, x->draft.id, x->route->type,
+              service->commands);
     return 0;
 }
 
@@ -125,13 +130,14 @@ static void answer_no_room(struct flow *flow, struct exchange *x, int err)
     if (err == -ESHUTDOWN)
         health_refuse(flow->health, &x->answer);
     else
-        answer_unavailable(&x->answer, 1, "As many requests are waiting as this gateway takes. This one was not sent: "
-                                          "repeat it a little later.");
+        answer_unavailable(&x->answer, 1,
+                           "As many requests are waiting as this gateway takes. This one was not sent: "
+                           "repeat it a little later.");
 }
 
 /*
- * Suspends first: from pending_open() on the bus thread may resume it. The last thing done here with the exchange is
- * sending; if that fails the bus thread is asked to end it, because by then it is its own.
+ * Suspends first: from pending_open() on the bus thread may resume it. The last thing done here with the
+ * exchange is sending; if that fails the bus thread is asked to end it, because by then it is its own.
  */
 static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
@@ -168,7 +174,8 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
         x->route->local(flow->health, &x->answer);
         return false;
     }
-    if (!command_prepare(&x->draft, &x->req, x->route, now_ms, now_ms + x->wait_ms, &x->answer) || !admit(flow, x)) {
+    if (!command_prepare(&x->draft, &x->req, x->route, now_ms, now_ms + x->wait_ms, &x->answer) ||
+        !admit(flow, x)) {
         stats_add(&flow->stats->refused);
         return false;
     }
@@ -203,6 +210,6 @@ void flow_end(struct flow *flow, struct exchange *x)
         int n = snprintf(applied, sizeof(applied), "wait=%" PRId64, x->wait_ms / 1000);
         answer_header(&x->answer, "Preference-Applied", slice_make(applied, (size_t)n));
     }
-    log_debug("answered", "id=\"%.*s\" status=%d us=%" PRId64, (int)x->draft.id_len, x->draft.id, x->answer.status,
-              (clock_mono_ns() - x->started_ns) / 1000);
+    log_debug("answered", "id=\"%.*s\" status=%d us=%" PRId64, (int)x->draft.id_len, x->draft.id,
+              x->answer.status, (clock_mono_ns() - x->started_ns) / 1000);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request's way through the gateway, hop by hop (ARCHITECTURE.md): validate, admit, make the command, wait, answer.
+ * One request's way through the gateway, hop by hop (ARCHITECTURE.md): validate, admit, make the command,
+ * wait, answer.
  *
  * http.c calls these on the connection's HTTP thread:
  *   flow_begin  the headers are there            READING → READING, or REFUSED with the answer

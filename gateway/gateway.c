@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assembly, start and orderly end. Threads: main (here), one bus thread, one that accepts, the HTTP threads. */
+/* Assembly, start and orderly end. Threads: main (here), one bus thread, one that accepts, the HTTP threads.
+ */
 #include "gateway.h"
 
 #include <arpa/inet.h>
@@ -32,16 +33,19 @@ enum tag { TAG_SIGNAL, TAG_BELL };
 const struct config_key gateway_keys[] = {
     {"listen", CONFIG_STRING, "127.0.0.1", 0, 0, "address to listen on"},
     {"port", CONFIG_INT, "8080", 0, 65535, "port to listen on; 0: any that is free"},
-    {"http-threads", CONFIG_INT, "0", 0, 64, "threads that serve connections; 0: one for each core, at most 4"},
+    {"http-threads", CONFIG_INT, "0", 0, 64,
+     "threads that serve connections; 0: one for each core, at most 4"},
     {"deadline", CONFIG_DURATION, "5s", 10, 86400000, "how long a request waits for its answer"},
     {"max-deadline", CONFIG_DURATION, "60s", 10, 86400000, "the longest wait a request can ask for"},
     {"max-body", CONFIG_BYTES, "256KiB", 1, 64 * 1024 * 1024, "largest request body"},
     {"max-header", CONFIG_BYTES, "16KiB", 1024, 1024 * 1024, "largest request line and headers together"},
     {"max-pending", CONFIG_INT, "10000", 1, 1000000, "requests that wait for a worker at one time"},
     {"max-connections", CONFIG_INT, "10000", 1, 1000000, "connections at one time"},
-    {"idle-timeout", CONFIG_DURATION, "60s", 1000, 86400000, "a connection that neither sends nor waits is closed"},
+    {"idle-timeout", CONFIG_DURATION, "60s", 1000, 86400000,
+     "a connection that neither sends nor waits is closed"},
     {"replies-topic", CONFIG_STRING, "replies", 0, 0, "topic that workers answer on"},
-    {"reply-partition", CONFIG_INT, "-1", -1, 1000000, "partition of it that is this gateway's; -1: by its instance id"},
+    {"reply-partition", CONFIG_INT, "-1", -1, 1000000,
+     "partition of it that is this gateway's; -1: by its instance id"},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
@@ -49,7 +53,7 @@ const struct config_key gateway_keys[] = {
 struct gateway {
     const struct config *config;
     struct lifecycle life;
-    int bell; /* eventfd: the bus thread has news */
+    int bell;         /* eventfd: the bus thread has news */
     struct loop loop; /* of the main thread */
     char instance[64];
     struct bus_settings bus;
@@ -87,8 +91,8 @@ static void raise_descriptor_limit(int64_t connections)
         return;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)connections + 256)
-        log_warn("fewer descriptors than max-connections needs; raise the limit of open files", "limit=%" PRIu64
-                 " max_connections=%" PRId64, (uint64_t)limit.rlim_cur, connections);
+        log_warn("fewer descriptors than max-connections needs; raise the limit of open files",
+                 "limit=%" PRIu64 " max_connections=%" PRId64, (uint64_t)limit.rlim_cur, connections);
 }
 
 static int open_bus(struct gateway *gateway)
@@ -165,8 +169,8 @@ static int open_listener(struct gateway *gateway)
     int port = (int)config_int(gateway->config, "port");
     int err = listener_open(&gateway->listener, host, (uint16_t)port);
     if (err)
-        log_error("cannot listen; choose another with --listen and --port", "address=%s port=%d error=\"%s\"", host, port,
-                  strerror(-err));
+        log_error("cannot listen; choose another with --listen and --port", "address=%s port=%d error=\"%s\"",
+                  host, port, strerror(-err));
     return err;
 }
 
@@ -196,8 +200,8 @@ static void serve(struct gateway *gateway)
     snprintf(text, sizeof(text), "%s\n", gateway->listener.url);
     log_info("listening", "url=%s instance=%s", gateway->listener.url, gateway->instance);
     if (!is_loopback(config_string(gateway->config, "listen")))
-        log_warn("listening beyond this machine without access control; put it behind something that has it", "url=%s",
-                 gateway->listener.url);
+        log_warn("listening beyond this machine without access control; put it behind something that has it",
+                 "url=%s", gateway->listener.url);
     while (wait_for_news(gateway, clock_mono_ns() + INT64_C(60000000000))) {
         if (said || !health_has(&gateway->health, HEALTH_ALL))
             continue;
@@ -217,8 +221,9 @@ static void wait_until_empty(struct gateway *gateway, int64_t until_ns)
 }
 
 /*
- * No new connections; what waits may finish; what still waits then is answered 503; every answer is written. Requests that
- * come meanwhile on open connections are answered 503 at once, and each answer closes its connection.
+ * No new connections; what waits may finish; what still waits then is answered 503; every answer is written.
+ * Requests that come meanwhile on open connections are answered 503 at once, and each answer closes its
+ * connection.
  */
 static void drain(struct gateway *gateway)
 {

@@ -9,8 +9,9 @@
 extern const struct config_key gateway_keys[];
 
 /**
- * Serves until SIGTERM or SIGINT, then lets what waits finish for at most 4 s and answers 503 to the rest. The exit status:
- * 0, or 1 when it could not start or its producer can not go on. Call before any other thread is started.
+ * Serves until SIGTERM or SIGINT, then lets what waits finish for at most 4 s and answers 503 to the rest.
+ * The exit status: 0, or 1 when it could not start or its producer can not go on. Call before any other
+ * thread is started.
  */
 int gateway_run(const struct config *config);
 

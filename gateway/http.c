@@ -2,10 +2,10 @@
 /*
  * Between libmicrohttpd and the flow of a request.
  *
- * libmicrohttpd calls on_request several times for one request: once with its headers, once for each piece of its body,
- * once when it is complete, and once more after each resume, until a response is queued. A response queued at the first of
- * these calls closes the connection, so refusals wait for the complete request unless there is no telling where it ends, or
- * it is not worth reading.
+ * libmicrohttpd calls on_request several times for one request: once with its headers, once for each piece of
+ * its body, once when it is complete, and once more after each resume, until a response is queued. A response
+ * queued at the first of these calls closes the connection, so refusals wait for the complete request unless
+ * there is no telling where it ends, or it is not worth reading.
  */
 #include "http.h"
 
@@ -21,9 +21,11 @@
 #include "clock.h"
 #include "log.h"
 
-/** A refused body up to this is read, so that the client gets to see the answer; beyond it the connection is cut. */
+/** A refused body up to this is read, so that the client gets to see the answer; beyond it the connection is
+ * cut. */
 #define DROPPED_MAX ((size_t)1024 * 1024)
-/** libmicrohttpd's memory for a connection: headers as they came, its records of them, and the answer's headers. */
+/** libmicrohttpd's memory for a connection: headers as they came, its records of them, and the answer's
+ * headers. */
 #define CONNECTION_MEMORY(header_bytes) (2 * (header_bytes) + (size_t)16 * 1024)
 
 struct http {
@@ -52,10 +54,28 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *
     return strlen(text);
 }
 
+/* Reading the head: where the next header's name must be if nothing is hidden between it and the one before.
+ */
+struct head {
+    struct request *req;
+    const char *behind; /* the end of what came before */
+    bool gap;
+};
+
+/* One line end lies between two fields: CR LF, or LF alone. */
+static bool line_end_between(const char *behind, const char *next)
+{
+    return next - behind == 1 || next - behind == 2;
+}
+
 static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
                                   const char *value, size_t value_len)
 {
-    request_add_header(cls, slice_make(name, name_len), slice_make(value ? value : "", value ? value_len : 0));
+    struct head *head = cls;
+    struct slice text = slice_make(value ? value : "", value ? value_len : 0);
+    head->gap |= !line_end_between(head->behind, name);
+    head->behind = text.p + text.len;
+    request_add_header(head->req, slice_make(name, name_len), text);
     return MHD_YES;
 }
 
@@ -69,7 +89,8 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
 /* The exchange of the connection, made for its first request. */
 static struct exchange *exchange_of(struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct exchange **place = info ? info->socket_context : NULL;
     if (!place)
         return NULL;
@@ -78,6 +99,21 @@ static struct exchange *exchange_of(struct MHD_Connection *connection)
     return *place;
 }
 
+/* The path and query as they came, before they are taken apart: their length, up to a NUL. */
+static void *note_target(void *cls, const char *target, struct MHD_Connection *connection)
+{
+    struct exchange *x = exchange_of(connection);
+    if (x)
+        x->target_len = strlen(target);
+    return NULL;
+}
+
+/*
+ * libmicrohttpd 0.9 ends texts at a NUL wherever it comes from, and takes a folded line for a part of the
+ * header's *name*: what it then shows is not what the client sent, nor what a proxy before us understood. In
+ * its memory the request still lies in one piece, with each separator overwritten by NUL, so whatever was
+ * hidden shows as a gap. 1.0 refuses all that.
+ */
 static void read_head(struct exchange *x, const char *url, const char *method, const char *version)
 {
     struct MHD_Connection *connection = x->connection;
@@ -87,7 +123,15 @@ static void read_head(struct exchange *x, const char *url, const char *method, c
     x->req.http11 = strcmp(version, "HTTP/1.0") != 0;
     x->req.target = slice_of(url);
     x->req.header_bytes = size ? size->header_size : 0;
-    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, add_header, &x->req);
+    struct head head = {.req = &x->req, .behind = version + strlen(version)};
+    MHD_get_connection_values_n(connection, MHD_HEADER_KIND, add_header, &head);
+#if MHD_VERSION < 0x01000000
+    /* the head ends with an empty line */
+    const char *end = method + x->req.header_bytes;
+    bool hidden =
+        version - 1 - url != (ptrdiff_t)x->target_len || end - head.behind < 2 || end - head.behind > 4;
+    x->req.broken_head = head.gap || hidden;
+#endif
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_query, &x->req);
 }
 
@@ -98,12 +142,14 @@ static enum MHD_Result give_answer(struct http *http, struct exchange *x)
     struct slice body = answer_body(answer);
     if (!buf_ok(&answer->own_body) || !buf_ok(&answer->text) || answer->status == 0)
         return MHD_NO; /* out of memory: closing is all that can be done */
-    struct MHD_Response *response = MHD_create_response_from_buffer(body.len, (void *)body.p, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body.len, (void *)body.p, MHD_RESPMEM_PERSISTENT);
     if (!response)
         return MHD_NO;
     bool ok = true;
     for (size_t i = 0; i < answer->header_count; i++)
-        ok &= MHD_add_response_header(response, answer->headers[i].name, answer_header_value(answer, i)) == MHD_YES;
+        ok &= MHD_add_response_header(response, answer->headers[i].name, answer_header_value(answer, i)) ==
+              MHD_YES;
     if (!ok)
         log_debug("a header was left out of an answer", "status=%d", answer->status);
     if (answer->close || !health_has(http->options.health, HEALTH_OPEN))
@@ -124,8 +170,8 @@ static bool cut_short(const struct exchange *x)
     return rules_expects_continue(&x->req) || rules_body_length(&x->req) > (int64_t)DROPPED_MAX;
 }
 
-static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *url, const char *method,
-                             const char *version, void **con_cls)
+static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *url,
+                             const char *method, const char *version, void **con_cls)
 {
     struct exchange *x = exchange_of(connection);
     if (!x)
@@ -152,8 +198,9 @@ static enum MHD_Result take_body(struct http *http, struct exchange *x, const ch
     return x->dropped <= DROPPED_MAX ? MHD_YES : MHD_NO;
 }
 
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *upload_data, size_t *upload_data_size, void **con_cls)
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload_data,
+                                  size_t *upload_data_size, void **con_cls)
 {
     struct http *http = cls;
     struct exchange *x = *con_cls;
@@ -204,7 +251,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
     atomic_fetch_sub(&http->connections, 1);
 }
 
-static void on_log(void *cls, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format, va_list args)
 {
     char text[256];
     if (!log_enabled(LOG_LEVEL_DEBUG))
@@ -231,12 +278,14 @@ static struct MHD_Daemon *start_daemon(struct http *http)
     struct MHD_OptionItem items[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
-        /* ours (http_adopt) is reached first, and answers; this one only has to be no smaller in any thread */
+        /* ours (http_adopt) is reached first, and answers; this one only has to be no smaller in any thread
+         */
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->max_connections + 64 * (intptr_t)threads, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)options->idle_timeout_s, NULL},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)note_target, NULL},
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL},
     };
@@ -292,10 +341,11 @@ size_t http_wait_idle(struct http *http, int64_t deadline_ns)
 /* Says why, instead of just closing. What cannot be written at once is not worth waiting for. */
 static void turn_away(struct http *http, int fd)
 {
-    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
-                               "Retry-After: 1\r\nConnection: close\r\nContent-Length: 131\r\n\r\n"
-                               "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
-                               "\"detail\":\"Too many connections: reuse them, or try again.\"}";
+    static const char text[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
+        "Retry-After: 1\r\nConnection: close\r\nContent-Length: 131\r\n\r\n"
+        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+        "\"detail\":\"Too many connections: reuse them, or try again.\"}";
     stats_add(&http->options.stats->turned_away);
     ssize_t n = send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)n;

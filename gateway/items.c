@@ -7,6 +7,7 @@
 
 #include "json.h"
 #include "list.h"
+#include "rawjson.h"
 #include "rules.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -23,12 +24,34 @@ static const struct json_member put_members[] = {
     {"description", JSON_STRING, true, 0, 0},
 };
 
-/* The body as an object with these members, or NULL and the answer: 400 when it is not JSON, 422 when it says the wrong. */
+/* Did the parser refuse the text because its id is an integer that does not fit? Then that is what the caller
+ * is told. */
+static bool id_out_of_range(struct slice text)
+{
+    bool bad = false;
+    int64_t id;
+    struct slice value = rawjson_member(text, "id", &bad);
+    if (bad || !value.p || syntax_int64(value, &id))
+        return false;
+    for (size_t i = value.len > 1 && value.p[0] == '-'; i < value.len; i++) {
+        if (value.p[i] < '0' || value.p[i] > '9')
+            return false;
+    }
+    return value.p[value.p[0] == '-'] != '0';
+}
+
+/* The body as an object with these members, or NULL and the answer: 400 when it is not JSON, 422 when it says
+ * the wrong. */
 static struct json_object *parse(const struct request *req, const struct json_member *members, size_t count,
                                  struct answer *ret_answer)
 {
     struct json_error error;
     struct json_object *body = json_parse_strict(buf_slice(&req->body), &error);
+    if (!body && id_out_of_range(buf_slice(&req->body))) {
+        answer_problem(ret_answer, 422, "member \"id\" must be an integer from %" PRId64 " to %" PRId64,
+                       INT64_MIN, INT64_MAX);
+        return NULL;
+    }
     if (!body) {
         answer_problem(ret_answer, 400, "The body is not valid JSON: %s", error.text);
         return NULL;
@@ -41,7 +64,8 @@ static struct json_object *parse(const struct request *req, const struct json_me
     return body;
 }
 
-bool items_build_create(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+bool items_build_create(const struct request *req, int64_t now_ms, struct draft *draft,
+                        struct answer *ret_answer)
 {
     struct json_object *body = parse(req, create_members, COUNT(create_members), ret_answer);
     if (!body)
@@ -53,17 +77,21 @@ bool items_build_create(const struct request *req, int64_t now_ms, struct draft 
     return draft_set_key(draft, slice_make(id, (size_t)n));
 }
 
-bool items_build_one(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+bool items_build_one(const struct request *req, int64_t now_ms, struct draft *draft,
+                     struct answer *ret_answer)
 {
     int64_t id;
     if (syntax_int64(req->segments[1], &id) && draft_set_key(draft, req->segments[1]))
         return true;
-    answer_problem(ret_answer, 422, "The item's id \"%.*s\" is not an integer from %" PRId64 " to %" PRId64
-                   " in plain decimal digits.", SLICE_ARG(req->segments[1]), INT64_MIN, INT64_MAX);
+    answer_problem(ret_answer, 422,
+                   "The item's id \"%.*s\" is not an integer from %" PRId64 " to %" PRId64
+                   " in plain decimal digits.",
+                   SLICE_ARG(req->segments[1]), INT64_MIN, INT64_MAX);
     return false;
 }
 
-bool items_build_put(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+bool items_build_put(const struct request *req, int64_t now_ms, struct draft *draft,
+                     struct answer *ret_answer)
 {
     if (!items_build_one(req, now_ms, draft, ret_answer))
         return false;
@@ -87,11 +115,13 @@ static bool query_int(const struct request *req, const char *name, int64_t min, 
     *ret_given = value.p != NULL;
     if (!value.p || (syntax_int64(value, ret_value) && *ret_value >= min && *ret_value <= max))
         return true;
-    answer_problem(ret_answer, 422, "Query parameter %s must be an integer from %" PRId64 " to %" PRId64 ".", name, min, max);
+    answer_problem(ret_answer, 422, "Query parameter %s must be an integer from %" PRId64 " to %" PRId64 ".",
+                   name, min, max);
     return false;
 }
 
-bool items_build_list(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+bool items_build_list(const struct request *req, int64_t now_ms, struct draft *draft,
+                      struct answer *ret_answer)
 {
     int64_t after;
     bool given;
@@ -106,8 +136,8 @@ bool items_build_list(const struct request *req, int64_t now_ms, struct draft *d
     return true;
 }
 
-void items_finish_list(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
-                       struct answer *ret_answer)
+void items_finish_list(const struct request *req, const struct draft *draft, const struct received *parts,
+                       size_t count, struct answer *ret_answer)
 {
     struct slice pages[PENDING_PARTS_MAX];
     for (size_t i = 0; i < count; i++) {
@@ -119,5 +149,6 @@ void items_finish_list(const struct request *req, const struct draft *draft, con
     }
     answer_json(ret_answer, 200, SLICE(""));
     if (!list_merge(pages, count, draft->limit, &ret_answer->own_body))
-        answer_problem(ret_answer, 502, "A worker's page of items could not be read; please report it. Nothing was changed.");
+        answer_problem(ret_answer, 502,
+                       "A worker's page of items could not be read; please report it. Nothing was changed.");
 }

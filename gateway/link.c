@@ -2,10 +2,11 @@
 /*
  * Connecting to Kafka, and noticing when it is gone.
  *
- * Steps: the replies topic's partition count → this instance's partition of it; each commands topic's partition count (which
- * also gives the producer the metadata that its first send would otherwise wait for); the end of the reply partition, from
- * which it is then read. That offset is asked for before it counts as ready: a start "at the end" is resolved some time
- * later, and a reply that comes before that would be missed.
+ * Steps: the replies topic's partition count → this instance's partition of it; each commands topic's
+ * partition count (which also gives the producer the metadata that its first send would otherwise wait for);
+ * the end of the reply partition, from which it is then read. That offset is asked for before it counts as
+ * ready: a start "at the end" is resolved some time later, and a reply that comes before that would be
+ * missed.
  */
 #include "link.h"
 
@@ -72,12 +73,14 @@ static int32_t know_replies(struct link *link, struct bus_error *ret_error)
     if (count < 0)
         return count;
     if (options->reply_partition >= count) {
-        snprintf(ret_error->text, sizeof(ret_error->text), "reply-partition is %d, but topic %s has %d partitions",
-                 (int)options->reply_partition, options->replies_topic, (int)count);
+        snprintf(ret_error->text, sizeof(ret_error->text),
+                 "reply-partition is %d, but topic %s has %d partitions", (int)options->reply_partition,
+                 options->replies_topic, (int)count);
         return -ERANGE;
     }
-    link->origin.reply_partition = options->reply_partition >= 0 ? options->reply_partition
-                                                                 : bus_partition_of(slice_of(options->instance), count);
+    link->origin.reply_partition = options->reply_partition >= 0
+                                       ? options->reply_partition
+                                       : bus_partition_of(slice_of(options->instance), count);
     return 0;
 }
 
@@ -102,7 +105,8 @@ static int32_t read_replies(struct link *link, struct bus_error *ret_error)
     if (!err)
         err = reader_add(link->reader, topic, p, end);
     if (err) {
-        snprintf(ret_error->text, sizeof(ret_error->text), "cannot read %s/%d: %s", topic, (int)p, strerror(-err));
+        snprintf(ret_error->text, sizeof(ret_error->text), "cannot read %s/%d: %s", topic, (int)p,
+                 strerror(-err));
         return err;
     }
     atomic_store(&link->options.health->reply_partition, p);

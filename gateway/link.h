@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * This gateway's connection to Kafka: the producer of commands, the reader of replies, what is known of the topics.
+ * This gateway's connection to Kafka: the producer of commands, the reader of replies, what is known of the
+ * topics.
  *
- * The bus thread opens it step by step (link_advance) until everything a request needs is there; HTTP threads send through
- * it (link_send).
+ * The bus thread opens it step by step (link_advance) until everything a request needs is there; HTTP threads
+ * send through it (link_send).
  */
 #ifndef ROUNDTRIP_GATEWAY_LINK_H
 #define ROUNDTRIP_GATEWAY_LINK_H
@@ -19,10 +20,10 @@
 
 struct link_options {
     const struct bus_settings *bus;
-    const char *instance;        /* its hash chooses the reply partition */
+    const char *instance; /* its hash chooses the reply partition */
     const char *replies_topic;
-    int32_t reply_partition;     /* -1: by the instance */
-    int64_t message_timeout_ms;  /* how long Kafka may take to accept a command */
+    int32_t reply_partition;    /* -1: by the instance */
+    int64_t message_timeout_ms; /* how long Kafka may take to accept a command */
     struct health *health;
     producer_delivered_fn *delivered;
     void *arg;

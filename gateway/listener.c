@@ -64,8 +64,9 @@ int listener_open(struct listener *listener, const char *host, uint16_t port)
 {
     char service[8];
     snprintf(service, sizeof(service), "%u", port);
-    struct addrinfo *list = NULL,
-                    hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *list = NULL, hints = {.ai_family = AF_UNSPEC,
+                                           .ai_socktype = SOCK_STREAM,
+                                           .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     *listener = (struct listener){.fd = -1, .stop_fd = -1};
     if (getaddrinfo(host, service, &hints, &list) != 0)
         return -EADDRNOTAVAIL;
@@ -117,7 +118,8 @@ static bool accept_all(struct listener *listener)
 static void *run(void *arg)
 {
     struct listener *listener = arg;
-    struct pollfd fds[] = {{.fd = listener->stop_fd, .events = POLLIN}, {.fd = listener->fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = listener->stop_fd, .events = POLLIN},
+                           {.fd = listener->fd, .events = POLLIN}};
     bool short_of = false;
     for (;;) {
         poll(fds, short_of ? 1 : 2, short_of ? PAUSE_MS : -1);
@@ -125,7 +127,8 @@ static void *run(void *arg)
             return NULL;
         bool ok = accept_all(listener);
         if (!ok && !short_of)
-            log_warn("no descriptor for another connection; accepting again when one is free", "error=%d", errno);
+            log_warn("no descriptor for another connection; accepting again when one is free", "error=%d",
+                     errno);
         short_of = !ok;
     }
 }

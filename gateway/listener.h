@@ -2,9 +2,9 @@
 /*
  * The listening socket and the thread that accepts.
  *
- * Of our own, because libmicrohttpd 0.9.75 can abort when it is told to stop listening while its threads are busy
- * (MHD_quiesce_daemon and MHD_epoll both take the socket out of the same epoll set, and the loser panics), and because with
- * many threads on one socket a few of them get most connections.
+ * Of our own, because libmicrohttpd 0.9.75 can abort when it is told to stop listening while its threads are
+ * busy (MHD_quiesce_daemon and MHD_epoll both take the socket out of the same epoll set, and the loser
+ * panics), and because with many threads on one socket a few of them get most connections.
  */
 #ifndef ROUNDTRIP_GATEWAY_LISTENER_H
 #define ROUNDTRIP_GATEWAY_LISTENER_H
@@ -24,10 +24,13 @@ struct listener {
     pthread_t thread;
 };
 
-/** Binds to a numeric address or a host name, and a port (0: any that is free). 0 or -errno. Connections wait until start. */
-int listener_open(struct listener *listener, const char *host, uint16_t port) __attribute__((warn_unused_result));
+/** Binds to a numeric address or a host name, and a port (0: any that is free). 0 or -errno. Connections wait
+ * until start. */
+int listener_open(struct listener *listener, const char *host, uint16_t port)
+    __attribute__((warn_unused_result));
 /** Begins to accept. 0 or -errno. */
-int listener_start(struct listener *listener, listener_fn *accepted, void *arg) __attribute__((warn_unused_result));
+int listener_start(struct listener *listener, listener_fn *accepted, void *arg)
+    __attribute__((warn_unused_result));
 /** Ends the thread and closes the socket: from here on connecting is refused. */
 void listener_stop(struct listener *listener);
 /** Closes a listener that was not started. */

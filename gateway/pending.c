@@ -2,9 +2,10 @@
 /*
  * The table of waiting requests: an array of slots with a free list, and a heap of deadlines.
  *
- * A slot is free or waiting; `generation` counts its uses and starts at 1, so that a ticket is never 0. The heap holds
- * {deadline, slot} and each slot knows its place in it: putting in, taking out and moving are O(log n), and with deadlines
- * that are mostly the same distance away putting in is O(1). Everything is guarded by `lock`.
+ * A slot is free or waiting; `generation` counts its uses and starts at 1, so that a ticket is never 0. The
+ * heap holds {deadline, slot} and each slot knows its place in it: putting in, taking out and moving are
+ * O(log n), and with deadlines that are mostly the same distance away putting in is O(1). Everything is
+ * guarded by `lock`.
  */
 #include "pending.h"
 
@@ -100,7 +101,8 @@ static void heap_settle(struct pending *pending, uint32_t at)
         uint32_t child = 2 * at + 1;
         if (child >= pending->count)
             break;
-        if (child + 1 < pending->count && pending->heap[child + 1].deadline_ns < pending->heap[child].deadline_ns)
+        if (child + 1 < pending->count &&
+            pending->heap[child + 1].deadline_ns < pending->heap[child].deadline_ns)
             child++;
         if (pending->heap[child].deadline_ns >= entry.deadline_ns)
             break;
@@ -127,7 +129,8 @@ static void slot_move(struct pending *pending, uint32_t index, enum slot_state s
     pending->first_free = index;
 }
 
-int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns, struct ticket *ret_ticket)
+int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns,
+                 struct ticket *ret_ticket)
 {
     assert(parts > 0 && parts <= PENDING_PARTS_MAX);
     int err = 0;
@@ -254,12 +257,13 @@ void pending_correlation(const struct pending *pending, struct ticket ticket, ui
     write_hex(ret_text + 32, part, 4);
 }
 
-enum match pending_match(struct pending *pending, struct slice correlation, void **ret_owner, uint32_t *ret_part)
+enum match pending_match(struct pending *pending, struct slice correlation, void **ret_owner,
+                         uint32_t *ret_part)
 {
     uint64_t epoch, index, generation, part;
-    if (correlation.len != PENDING_CORRELATION_LEN || !read_hex(correlation.p, 16, &epoch) || epoch != pending->epoch ||
-        !read_hex(correlation.p + 16, 8, &index) || !read_hex(correlation.p + 24, 8, &generation) ||
-        !read_hex(correlation.p + 32, 4, &part))
+    if (correlation.len != PENDING_CORRELATION_LEN || !read_hex(correlation.p, 16, &epoch) ||
+        epoch != pending->epoch || !read_hex(correlation.p + 16, 8, &index) ||
+        !read_hex(correlation.p + 24, 8, &generation) || !read_hex(correlation.p + 32, 4, &part))
         return MATCH_FOREIGN;
     enum match match = MATCH_LATE;
     pthread_mutex_lock(&pending->lock);

@@ -2,14 +2,14 @@
 /*
  * The requests that wait for a worker: a bounded table that owns every deadline.
  *
- * Who may do what: any thread puts a request in (pending_open) and may ask that it end early (pending_fail); only the bus
- * thread takes one out, by its last reply (pending_match) or its deadline (pending_expire). So each is taken out exactly
- * once, and whoever gets the owner back is alone with it.
+ * Who may do what: any thread puts a request in (pending_open) and may ask that it end early (pending_fail);
+ * only the bus thread takes one out, by its last reply (pending_match) or its deadline (pending_expire). So
+ * each is taken out exactly once, and whoever gets the owner back is alone with it.
  *
- * The correlation id says where a request stands, so finding it needs no hash: it is text, so that it can be read in logs
- * and by any client, and of fixed length:
- *     <16 hex: this process><8 hex: slot><8 hex: the slot's generation><4 hex: part>
- * A reply of another process, or of a request that was answered before, is thereby known as such.
+ * The correlation id says where a request stands, so finding it needs no hash: it is text, so that it can be
+ * read in logs and by any client, and of fixed length: <16 hex: this process><8 hex: slot><8 hex: the slot's
+ * generation><4 hex: part> A reply of another process, or of a request that was answered before, is thereby
+ * known as such.
  *
  * Time is a parameter: clock_mono_ns().
  */
@@ -35,19 +35,22 @@ struct ticket {
 };
 
 /** 0 or -ENOMEM. `epoch` is random: two processes must not have the same. */
-int pending_new(size_t capacity, uint64_t epoch, struct pending **ret_pending) __attribute__((warn_unused_result));
+int pending_new(size_t capacity, uint64_t epoch, struct pending **ret_pending)
+    __attribute__((warn_unused_result));
 /** NULL is allowed. Nothing may wait any more. */
 void pending_free(struct pending *pending);
 
 /**
- * Puts `owner` in, to wait for `parts` (1..PENDING_PARTS_MAX) replies until `deadline_ns`. 0; -ENOBUFS: the table is full;
- * -ESHUTDOWN: pending_close() was called. From here on `owner` belongs to the bus thread until it is taken out.
+ * Puts `owner` in, to wait for `parts` (1..PENDING_PARTS_MAX) replies until `deadline_ns`. 0; -ENOBUFS: the
+ * table is full; -ESHUTDOWN: pending_close() was called. From here on `owner` belongs to the bus thread until
+ * it is taken out.
  */
-int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns, struct ticket *ret_ticket)
-    __attribute__((warn_unused_result));
+int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns,
+                 struct ticket *ret_ticket) __attribute__((warn_unused_result));
 /** Asks that the request end as soon as the bus thread looks: pending_expire() gives it back with `why`. */
 void pending_fail(struct pending *pending, struct ticket ticket, enum outcome why);
-/** Nothing may be opened any more, and all that waits is to end with `why` (OUTCOME_NONE: at its own deadline). */
+/** Nothing may be opened any more, and all that waits is to end with `why` (OUTCOME_NONE: at its own
+ * deadline). */
 void pending_close(struct pending *pending, enum outcome why);
 
 size_t pending_count(struct pending *pending);
@@ -65,7 +68,8 @@ enum match {
     MATCH_DUPLICATE, /* that part was here before */
 };
 /** Bus thread only. `*ret_owner` and `*ret_part` are set for MATCH_LAST and MATCH_PART. */
-enum match pending_match(struct pending *pending, struct slice correlation, void **ret_owner, uint32_t *ret_part);
+enum match pending_match(struct pending *pending, struct slice correlation, void **ret_owner,
+                         uint32_t *ret_part);
 /** Bus thread only: takes out one request that is due at `now_ns`; NULL when none is. */
 void *pending_expire(struct pending *pending, int64_t now_ns, enum outcome *ret_why);
 

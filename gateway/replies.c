@@ -10,9 +10,11 @@
 #include "clock.h"
 #include "log.h"
 
-/** A new request's deadline may be sooner than what the loop sleeps for; this bounds how late it is noticed. */
+/** A new request's deadline may be sooner than what the loop sleeps for; this bounds how late it is noticed.
+ */
 #define SLEEP_MAX_NS (INT64_C(50) * CLOCK_NS_PER_MS)
-/** Replies taken in a row before the producer is looked after: what it has gathered goes out in half a millisecond. */
+/** Replies taken in a row before the producer is looked after: what it has gathered goes out in half a
+ * millisecond. */
 #define BURST 64
 
 enum tag { TAG_REPLIES, TAG_PRODUCER, TAG_WAKE };
@@ -25,7 +27,8 @@ static void end_exchange(struct replies *replies, struct exchange *x, enum outco
     replies->options.ended(x);
 }
 
-static void take_part(struct replies *replies, const struct record *rec, struct exchange *x, uint32_t part, bool last)
+static void take_part(struct replies *replies, const struct record *rec, struct exchange *x, uint32_t part,
+                      bool last)
 {
     struct reply reply;
     struct received *received = &x->parts[part];
@@ -34,8 +37,8 @@ static void take_part(struct replies *replies, const struct record *rec, struct 
         stats_add(&replies->options.stats->malformed);
         received->status = 0; /* flow.c answers 502 */
     }
-    log_debug("reply", "id=\"%.*s\" part=%u status=%d offset=%" PRId64, (int)x->draft.id_len, x->draft.id, part,
-              received->status, rec->offset);
+    log_debug("reply", "id=\"%.*s\" part=%u status=%d offset=%" PRId64, (int)x->draft.id_len, x->draft.id,
+              part, received->status, rec->offset);
     if (last)
         end_exchange(replies, x, OUTCOME_REPLIED);
 }
@@ -62,7 +65,8 @@ static void take_reply(struct replies *replies, const struct record *rec)
         stats_add(&stats->duplicate);
         break;
     }
-    log_debug("reply dropped", "reason=%s offset=%" PRId64, match == MATCH_LATE ? "late" : "duplicate", rec->offset);
+    log_debug("reply dropped", "reason=%s offset=%" PRId64, match == MATCH_LATE ? "late" : "duplicate",
+              rec->offset);
 }
 
 /* True when there may be more. */
@@ -90,7 +94,8 @@ void replies_delivered(void *arg, const struct delivery *delivery)
     stats_add(&replies->options.stats->undelivered);
     log_debug("not delivered", "slot=%u error=\"%s\" maybe_written=%d", ticket.slot, delivery->error_text,
               (int)delivery->maybe_written);
-    pending_fail(replies->options.pending, ticket, delivery->maybe_written ? OUTCOME_UNCERTAIN : OUTCOME_UNSENT);
+    pending_fail(replies->options.pending, ticket,
+                 delivery->maybe_written ? OUTCOME_UNCERTAIN : OUTCOME_UNSENT);
 }
 
 static void expire(struct replies *replies, int64_t now_ns)

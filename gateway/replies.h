@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bus thread: reads the reply partition, gives each reply to the request that waits for it, ends requests whose time
- * is up, serves the producer. The only thread that takes requests out of the pending table.
+ * The bus thread: reads the reply partition, gives each reply to the request that waits for it, ends requests
+ * whose time is up, serves the producer. The only thread that takes requests out of the pending table.
  */
 #ifndef ROUNDTRIP_GATEWAY_REPLIES_H
 #define ROUNDTRIP_GATEWAY_REPLIES_H
@@ -23,7 +23,7 @@ struct replies_options {
     struct health *health;
     struct stats *stats;
     void (*ended)(struct exchange *x); /* gives an exchange back to its HTTP thread: http_resume() */
-    void (*changed)(void *arg);        /* ready, fatal, or nothing waits while shutting down: may be called often */
+    void (*changed)(void *arg); /* ready, fatal, or nothing waits while shutting down: may be called often */
     void *arg;
 };
 
@@ -36,7 +36,8 @@ struct replies {
 };
 
 /** Starts the thread. 0 or -errno. */
-int replies_start(struct replies *replies, const struct replies_options *options) __attribute__((warn_unused_result));
+int replies_start(struct replies *replies, const struct replies_options *options)
+    __attribute__((warn_unused_result));
 /** Ends the thread; nothing may be waiting. */
 void replies_stop(struct replies *replies);
 /** Any thread: look at the pending table now. */

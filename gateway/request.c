@@ -36,7 +36,7 @@ const char *request_method_name(enum method method)
 void request_clear(struct request *req)
 {
     req->method = METHOD_OTHER;
-    req->http11 = false;
+    req->http11 = req->broken_head = false;
     req->target = SLICE_NONE;
     req->header_bytes = 0;
     req->header_count = 0;

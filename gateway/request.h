@@ -2,8 +2,8 @@
 /*
  * One HTTP request as values, so that everything but http.c can be tested without a socket.
  *
- * http.c fills it; the slices point into the connection's memory and live until the answer is sent. rules.c checks it,
- * routes.c finds its row, items.c and computations.c make a command of it.
+ * http.c fills it; the slices point into the connection's memory and live until the answer is sent. rules.c
+ * checks it, routes.c finds its row, items.c and computations.c make a command of it.
  */
 #ifndef ROUNDTRIP_GATEWAY_REQUEST_H
 #define ROUNDTRIP_GATEWAY_REQUEST_H
@@ -41,9 +41,10 @@ struct request_field {
 
 struct request {
     enum method method;
-    bool http11;          /* false: HTTP/1.0 */
-    struct slice target;  /* the path as it came, still percent-encoded, without the query */
-    size_t header_bytes;  /* of the request line and all headers */
+    bool http11;         /* false: HTTP/1.0 */
+    bool broken_head;    /* it holds what is not to be seen in the fields below: NULs, folded lines */
+    struct slice target; /* the path as it came, still percent-encoded, without the query */
+    size_t header_bytes; /* of the request line and all headers */
     struct request_field headers[REQUEST_HEADERS_MAX];
     size_t header_count;
     bool too_many_headers;

@@ -10,20 +10,22 @@
 static finish_fn finish_reply;
 
 static const struct route routes[] = {
-    {METHOD_POST, "/items", "item", "item.create", .write = true, .build = items_build_create, .finish = finish_reply},
+    {METHOD_POST, "/items", "item", "item.create", .write = true, .build = items_build_create,
+     .finish = finish_reply},
     {METHOD_GET, "/items", "item", "item.list", .every_partition = true, .build = items_build_list,
      .finish = items_finish_list},
     {METHOD_GET, "/items/{id}", "item", "item.get", .build = items_build_one, .finish = finish_reply},
-    {METHOD_PUT, "/items/{id}", "item", "item.put", .write = true, .build = items_build_put, .finish = finish_reply},
+    {METHOD_PUT, "/items/{id}", "item", "item.put", .write = true, .build = items_build_put,
+     .finish = finish_reply},
     {METHOD_DELETE, "/items/{id}", "item", "item.delete", .write = true, .build = items_build_one,
      .finish = finish_reply},
 
-    {METHOD_POST, "/computations", "compute", "compute.start", .write = true, .build = computations_build_start,
-     .finish = finish_reply},
+    {METHOD_POST, "/computations", "compute", "compute.start", .write = true,
+     .build = computations_build_start, .finish = finish_reply},
     {METHOD_GET, "/computations/{id}", "compute", "compute.get", .build = computations_build_get,
      .finish = finish_reply},
-    {METHOD_GET, "/heavy_computation", "compute", "compute.start", .write = true, .build = computations_build_heavy,
-     .finish = computations_finish_heavy},
+    {METHOD_GET, "/heavy_computation", "compute", "compute.start", .write = true,
+     .build = computations_build_heavy, .finish = computations_finish_heavy},
 
     {METHOD_GET, "/health/live", .local = health_live},
     {METHOD_GET, "/health/ready", .local = health_ready},

@@ -2,9 +2,9 @@
 /*
  * The table of everything that can be asked: path and method → the command to send and how to answer.
  *
- * To add a worker: a row here for each of its operations. `command_keyed` serves where the entity's id is the second
- * segment of the path and the body goes to the worker as it came; anything else is a build function of one screen, like
- * those in items.c.
+ * To add a worker: a row here for each of its operations. `command_keyed` serves where the entity's id is the
+ * second segment of the path and the body goes to the worker as it came; anything else is a build function of
+ * one screen, like those in items.c.
  */
 #ifndef ROUNDTRIP_GATEWAY_ROUTES_H
 #define ROUNDTRIP_GATEWAY_ROUTES_H
@@ -14,20 +14,22 @@
 #include "health.h"
 #include "request.h"
 
-/** Sets key and body of the draft from the request; false: the answer to give. The body is what the client sent. */
-typedef bool build_fn(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer);
+/** Sets key and body of the draft from the request; false: the answer to give. The body is what the client
+ * sent. */
+typedef bool build_fn(const struct request *req, int64_t now_ms, struct draft *draft,
+                      struct answer *ret_answer);
 /** The answer from the replies: one, or one of each partition for a route with `every_partition`. */
-typedef void finish_fn(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
-                       struct answer *ret_answer);
+typedef void finish_fn(const struct request *req, const struct draft *draft, const struct received *parts,
+                       size_t count, struct answer *ret_answer);
 /** An answer that needs no worker. */
 typedef void local_fn(const struct health *health, struct answer *ret_answer);
 
 struct route {
-    enum method method; /* GET serves HEAD too */
-    const char *pattern; /* segments; "{id}" stands for any one */
-    const char *service; /* commands go to "<service>.commands"; NULL: `local` answers */
-    const char *type;    /* ce_type of the command */
-    bool write;          /* it may change something: Idempotency-Key counts, and repeating needs care */
+    enum method method;   /* GET serves HEAD too */
+    const char *pattern;  /* segments; "{id}" stands for any one */
+    const char *service;  /* commands go to "<service>.commands"; NULL: `local` answers */
+    const char *type;     /* ce_type of the command */
+    bool write;           /* it may change something: Idempotency-Key counts, and repeating needs care */
     bool every_partition; /* sent to each partition, without a key */
     build_fn *build;
     finish_fn *finish;

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <strings.h>
 
-#include "syntax.h"
 #include "utf8.h"
 
 /* A refusal after which the connection cannot be trusted any more. */
@@ -20,8 +19,9 @@ static bool check_headers(const struct request *req, struct answer *ret_answer)
     for (size_t i = 0; i < req->header_count; i++) {
         const struct request_field *field = &req->headers[i];
         if (!syntax_is_token(field->name)) {
-            refuse_and_close(ret_answer, 400, "A header's name is not a token (RFC 9110 section 5.6.2): remove spaces and "
-                                              "control characters from header names.");
+            refuse_and_close(ret_answer, 400,
+                             "A header's name is not a token (RFC 9110 section 5.6.2): remove spaces and "
+                             "control characters from header names.");
             return false;
         }
         if (!syntax_is_field_value(field->value)) {
@@ -53,7 +53,8 @@ static bool check_framing(const struct request *req, struct answer *ret_answer)
         return false;
     }
     if (lengths && encodings) {
-        refuse_and_close(ret_answer, 400, "Content-Length and Transfer-Encoding are both given: send one of them.");
+        refuse_and_close(ret_answer, 400,
+                         "Content-Length and Transfer-Encoding are both given: send one of them.");
         return false;
     }
     if (lengths && !is_length(request_header(req, "Content-Length"))) {
@@ -69,8 +70,9 @@ static bool check_framing(const struct request *req, struct answer *ret_answer)
         return false;
     }
     if (encodings && !request_same_text(request_header(req, "Transfer-Encoding"), "chunked")) {
-        refuse_and_close(ret_answer, 501, "Only the transfer coding \"chunked\" is understood: send the body with "
-                                          "Content-Length or in chunks.");
+        refuse_and_close(ret_answer, 501,
+                         "Only the transfer coding \"chunked\" is understood: send the body with "
+                         "Content-Length or in chunks.");
         return false;
     }
     return true;
@@ -86,15 +88,24 @@ static bool check_host(const struct request *req, struct answer *ret_answer)
     return false;
 }
 
-bool rules_check_message(const struct request *req, const struct rules_limits *limits, struct answer *ret_answer)
+bool rules_check_message(const struct request *req, const struct rules_limits *limits,
+                         struct answer *ret_answer)
 {
     if (req->header_bytes > limits->header_bytes) {
-        refuse_and_close(ret_answer, 431, "The request line and headers are %zu bytes, at most %zu are taken: send less, "
-                                          "cookies first.", req->header_bytes, limits->header_bytes);
+        refuse_and_close(ret_answer, 431,
+                         "The request line and headers are %zu bytes, at most %zu are taken: send less, "
+                         "cookies first.",
+                         req->header_bytes, limits->header_bytes);
         return false;
     }
     if (req->too_many_headers) {
         refuse_and_close(ret_answer, 431, "More than %d headers: send fewer.", REQUEST_HEADERS_MAX);
+        return false;
+    }
+    if (req->broken_head) {
+        refuse_and_close(ret_answer, 400,
+                         "The request line or a header has a NUL byte or is folded over two lines "
+                         "(RFC 9112 section 5.2): send each on one line.");
         return false;
     }
     if (!check_headers(req, ret_answer) || !check_framing(req, ret_answer) || !check_host(req, ret_answer))
@@ -140,12 +151,14 @@ static struct slice origin_form(struct slice target)
 static bool check_target(struct slice target, struct answer *ret_answer)
 {
     if (target.len > REQUEST_PATH_MAX) {
-        refuse_and_close(ret_answer, 414, "The path is %zu bytes, at most %d are taken.", target.len, REQUEST_PATH_MAX);
+        refuse_and_close(ret_answer, 414, "The path is %zu bytes, at most %d are taken.", target.len,
+                         REQUEST_PATH_MAX);
         return false;
     }
     for (size_t i = 0; i < target.len; i++) {
         if (target.p[i] <= 0x20 || target.p[i] >= 0x7f || target.p[i] == '#') {
-            refuse_and_close(ret_answer, 400, "The path has a blank, control or non-ASCII character: percent-encode it.");
+            refuse_and_close(ret_answer, 400,
+                             "The path has a blank, control or non-ASCII character: percent-encode it.");
             return false;
         }
     }
@@ -210,11 +223,13 @@ bool rules_check_body_type(const struct request *req, struct answer *ret_answer)
     if (!type.p)
         answer_problem(ret_answer, 415, "Content-Type is missing: send the body as application/json.");
     else
-        answer_problem(ret_answer, 415, "The body must be application/json in UTF-8: send Content-Type: application/json.");
+        answer_problem(ret_answer, 415,
+                       "The body must be application/json in UTF-8: send Content-Type: application/json.");
     return false;
 }
 
-bool rules_idempotency_key(const struct request *req, char *ret_key, size_t *ret_len, struct answer *ret_answer)
+bool rules_idempotency_key(const struct request *req, char *ret_key, size_t *ret_len,
+                           struct answer *ret_answer)
 {
     *ret_len = 0;
     size_t count = request_header_count(req, "Idempotency-Key");
@@ -223,8 +238,10 @@ bool rules_idempotency_key(const struct request *req, char *ret_key, size_t *ret
     *ret_len = syntax_idempotency_key(request_header(req, "Idempotency-Key"), ret_key);
     if (count == 1 && *ret_len > 0)
         return true;
-    answer_problem(ret_answer, 400, "Idempotency-Key must be given once and be 1 to %d printable ASCII characters, bare "
-                                    "without blanks or as a quoted string.", SYNTAX_IDEMPOTENCY_KEY_MAX);
+    answer_problem(ret_answer, 400,
+                   "Idempotency-Key must be given once and be 1 to %d printable ASCII characters, as a "
+                   "quoted string or bare.",
+                   SYNTAX_IDEMPOTENCY_KEY_MAX);
     return false;
 }
 
@@ -237,7 +254,8 @@ bool rules_deadline_ms(const struct request *req, int64_t default_ms, int64_t ma
     while (wait_ms == 0 && (prefer = request_header_next(req, "Prefer", &at)).p)
         wait_ms = syntax_prefer_wait_ms(prefer);
     struct slice timeout = request_header(req, "Request-Timeout");
-    if (timeout.p && (request_header_count(req, "Request-Timeout") > 1 || !syntax_seconds_ms(timeout, &timeout_ms))) {
+    if (timeout.p &&
+        (request_header_count(req, "Request-Timeout") > 1 || !syntax_seconds_ms(timeout, &timeout_ms))) {
         answer_problem(ret_answer, 400, "Request-Timeout must be given once, in seconds, such as 2 or 0.25.");
         return false;
     }
@@ -251,8 +269,8 @@ bool rules_deadline_ms(const struct request *req, int64_t default_ms, int64_t ma
     return true;
 }
 
-bool rules_query(const struct request *req, const char *name, char *ret_text, size_t size, struct slice *ret_value,
-                 struct answer *ret_answer)
+bool rules_query(const struct request *req, const char *name, char *ret_text, size_t size,
+                 struct slice *ret_value, struct answer *ret_answer)
 {
     *ret_value = SLICE_NONE;
     if (req->too_many_queries) {

@@ -2,15 +2,16 @@
 /*
  * What a request must be before anything is done for it. Pure.
  *
- * libmicrohttpd 0.9.75 lets through what can be read in two ways (request smuggling): that is refused here, and the
- * connection closed, because nobody knows where the next request on it would begin (RFC 9112 sections 6.3 and 11.2).
- * Each function returns true, or false with the answer to give.
+ * libmicrohttpd 0.9.75 lets through what can be read in two ways (request smuggling): that is refused here,
+ * and the connection closed, because nobody knows where the next request on it would begin (RFC 9112
+ * sections 6.3 and 11.2). Each function returns true, or false with the answer to give.
  */
 #ifndef ROUNDTRIP_GATEWAY_RULES_H
 #define ROUNDTRIP_GATEWAY_RULES_H
 
 #include "answer.h"
 #include "request.h"
+#include "syntax.h"
 
 struct rules_limits {
     size_t header_bytes; /* of the request line and all headers */
@@ -18,33 +19,35 @@ struct rules_limits {
 };
 
 /** Framing, header syntax, sizes: all that is wrong whatever the path. */
-bool rules_check_message(const struct request *req, const struct rules_limits *limits, struct answer *ret_answer)
-    __attribute__((warn_unused_result));
+bool rules_check_message(const struct request *req, const struct rules_limits *limits,
+                         struct answer *ret_answer) __attribute__((warn_unused_result));
 /** Splits and decodes the path into req->segments. Also takes the absolute form, "http://host/path". */
 bool rules_split_path(struct request *req, struct answer *ret_answer) __attribute__((warn_unused_result));
 /** The media type of a request whose body will be read as JSON. */
-bool rules_check_body_type(const struct request *req, struct answer *ret_answer) __attribute__((warn_unused_result));
+bool rules_check_body_type(const struct request *req, struct answer *ret_answer)
+    __attribute__((warn_unused_result));
 
 /** The declared length of the body; -1: chunked, so not declared. Only after rules_check_message(). */
 int64_t rules_body_length(const struct request *req);
 /** Does the client wait for "100 Continue" before it sends the body? */
 bool rules_expects_continue(const struct request *req);
 
-/** The caller's Idempotency-Key, unquoted, in `ret_key` (room for SYNTAX_IDEMPOTENCY_KEY_MAX); `*ret_len` 0: none. */
-bool rules_idempotency_key(const struct request *req, char *ret_key, size_t *ret_len, struct answer *ret_answer)
-    __attribute__((warn_unused_result));
+/** The caller's Idempotency-Key, unquoted, in `ret_key` (room for SYNTAX_IDEMPOTENCY_KEY_MAX); `*ret_len` 0:
+ * none. */
+bool rules_idempotency_key(const struct request *req, char *ret_key, size_t *ret_len,
+                           struct answer *ret_answer) __attribute__((warn_unused_result));
 /**
- * How long to wait for the answer, in ms: Request-Timeout or `Prefer: wait=N`, the shorter of them, at most `max_ms`;
- * `default_ms` without them. `*ret_preferred`: Prefer decided.
+ * How long to wait for the answer, in ms: Request-Timeout or `Prefer: wait=N`, the shorter of them, at most
+ * `max_ms`; `default_ms` without them. `*ret_preferred`: Prefer decided.
  */
 bool rules_deadline_ms(const struct request *req, int64_t default_ms, int64_t max_ms, int64_t *ret_ms,
                        bool *ret_preferred, struct answer *ret_answer) __attribute__((warn_unused_result));
 
 /**
- * The decoded value of a query parameter in `ret_text` (room for `size`) and its slice; SLICE_NONE when it is not there.
- * False when it is given twice, malformed or too long.
+ * The decoded value of a query parameter in `ret_text` (room for `size`) and its slice; SLICE_NONE when it is
+ * not there. False when it is given twice, malformed or too long.
  */
-bool rules_query(const struct request *req, const char *name, char *ret_text, size_t size, struct slice *ret_value,
-                 struct answer *ret_answer) __attribute__((warn_unused_result));
+bool rules_query(const struct request *req, const char *name, char *ret_text, size_t size,
+                 struct slice *ret_value, struct answer *ret_answer) __attribute__((warn_unused_result));
 
 #endif

@@ -13,7 +13,8 @@ static bool is_digit(char c)
 
 static bool is_tchar(char c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("!#$%&'*+-.^_`|~", c));
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 bool syntax_is_token(struct slice s)
@@ -65,7 +66,8 @@ static struct slice trim(struct slice s)
     return s;
 }
 
-/* Takes what comes before the first `separator` that is not inside a quoted string; `*rest` becomes what follows it. */
+/* Takes what comes before the first `separator` that is not inside a quoted string; `*rest` becomes what
+ * follows it. */
 static struct slice take_until(struct slice *rest, char separator)
 {
     bool quoted = false;
@@ -136,7 +138,7 @@ size_t syntax_idempotency_key(struct slice value, char ret_key[SYNTAX_IDEMPOTENC
             if (++i == s.len || (s.p[i] != '"' && s.p[i] != '\\'))
                 return 0;
             c = s.p[i];
-        } else if (!is_printable(c) || c == '"' || (c == ' ' && !quoted)) {
+        } else if (!is_printable(c) || c == '"') {
             return 0;
         }
         if (len == SYNTAX_IDEMPOTENCY_KEY_MAX)
@@ -193,7 +195,8 @@ static struct slice without_weakness(struct slice etag)
     return etag;
 }
 
-/* The end of the entity tag that starts at `s`; 0 when there is none. A backslash is an ordinary character in it. */
+/* The end of the entity tag that starts at `s`; 0 when there is none. A backslash is an ordinary character in
+ * it. */
 static size_t etag_len(struct slice s)
 {
     size_t i = s.len >= 2 && s.p[0] == 'W' && s.p[1] == '/' ? 2 : 0;

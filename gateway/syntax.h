@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the values of HTTP fields: pure parsers, each of one grammar, each refusing what it does not fully understand. */
+/* Reading the values of HTTP fields: pure parsers, each of one grammar, each refusing what it does not fully
+ * understand. */
 #ifndef ROUNDTRIP_GATEWAY_SYNTAX_H
 #define ROUNDTRIP_GATEWAY_SYNTAX_H
 
@@ -22,21 +23,24 @@ bool syntax_int64(struct slice s, int64_t *ret_value) __attribute__((warn_unused
 bool syntax_is_json_type(struct slice content_type);
 
 /**
- * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a quoted string, or bare as most clients write it; 1 to 255
- * printable ASCII characters. Writes it unquoted, not terminated; its length, or 0 when it is malformed.
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a quoted string, or bare as most clients write
+ * it; 1 to 255 printable ASCII characters. Writes it unquoted, not terminated; its length, or 0 when it is
+ * malformed.
  */
 size_t syntax_idempotency_key(struct slice value, char ret_key[SYNTAX_IDEMPOTENCY_KEY_MAX]);
 
-/** Seconds with an optional fraction ("2", "0.25"), as ms, at least 1; above a day it is a day. False: not such a number. */
+/** Seconds with an optional fraction ("2", "0.25"), as ms, at least 1; above a day it is a day. False: not
+ * such a number. */
 bool syntax_seconds_ms(struct slice value, int64_t *ret_ms) __attribute__((warn_unused_result));
 /**
- * The `wait` preference of one Prefer field (RFC 7240), in ms; 0 when there is none or it is malformed, because a
- * preference that is not understood is ignored.
+ * The `wait` preference of one Prefer field (RFC 7240), in ms; 0 when there is none or it is malformed,
+ * because a preference that is not understood is ignored.
  */
 int64_t syntax_prefer_wait_ms(struct slice prefer);
 
 /**
- * Does If-None-Match list `etag` (which has its quotes)? Weak comparison (RFC 9110 section 13.1.2); `*` matches any.
+ * Does If-None-Match list `etag` (which has its quotes)? Weak comparison (RFC 9110 section 13.1.2); `*`
+ * matches any.
  */
 bool syntax_etag_listed(struct slice if_none_match, struct slice etag);
 
@@ -44,6 +48,7 @@ bool syntax_etag_listed(struct slice if_none_match, struct slice etag);
 bool syntax_is_traceparent(struct slice s);
 
 /** Decodes %XX into `ret_text` (room for s.len bytes); false when an escape is malformed. */
-bool syntax_percent_decode(struct slice s, char *ret_text, size_t *ret_len) __attribute__((warn_unused_result));
+bool syntax_percent_decode(struct slice s, char *ret_text, size_t *ret_len)
+    __attribute__((warn_unused_result));
 
 #endif

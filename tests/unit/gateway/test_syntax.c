@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The grammars of HTTP field values, each with what is just outside of it. */
+#include "syntax.h"
+
+#include "support.h"
+
+static void tokens(void **unused)
+{
+    assert_true(syntax_is_token(SLICE("Content-Type")));
+    assert_true(syntax_is_token(SLICE("x!#$%&'*+-.^_`|~9")));
+    assert_false(syntax_is_token(SLICE("")));
+    assert_false(syntax_is_token(SLICE("a b")));
+    assert_false(syntax_is_token(SLICE("a:")));
+    assert_false(syntax_is_token(SLICE("a\0")));
+    assert_false(syntax_is_token(SLICE("\xc3\xa9")));
+}
+
+static void field_values(void **unused)
+{
+    assert_true(syntax_is_field_value(SLICE("")));
+    assert_true(syntax_is_field_value(SLICE("a\tb \xc3\xa9")));
+    assert_false(syntax_is_field_value(SLICE("a\rb")));
+    assert_false(syntax_is_field_value(SLICE("a\nb")));
+    assert_false(syntax_is_field_value(SLICE("a\0b")));
+    assert_false(syntax_is_field_value(SLICE("\x7f")));
+}
+
+static void integers_in_their_only_spelling(void **unused)
+{
+    static const struct {
+        const char *text;
+        bool good;
+        int64_t value;
+    } cases[] = {
+        {"0", true, 0},
+        {"-1", true, -1},
+        {"42", true, 42},
+        {"9223372036854775807", true, INT64_MAX},
+        {"-9223372036854775808", true, INT64_MIN},
+        {"9223372036854775808", false, 0},
+        {"-9223372036854775809", false, 0},
+        {"18446744073709551616", false, 0},
+        {"99999999999999999999999999", false, 0},
+        {"", false, 0},
+        {"-", false, 0},
+        {"-0", false, 0},
+        {"00", false, 0},
+        {"01", false, 0},
+        {"-01", false, 0},
+        {"+1", false, 0},
+        {" 1", false, 0},
+        {"1 ", false, 0},
+        {"1.0", false, 0},
+        {"1e3", false, 0},
+        {"0x1", false, 0},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t value = 77;
+        assert_int_equal(syntax_int64(slice_of(cases[i].text), &value), cases[i].good);
+        assert_int_equal(value, cases[i].good ? cases[i].value : 77);
+    }
+}
+
+static void json_media_types(void **unused)
+{
+    assert_true(syntax_is_json_type(SLICE("application/json")));
+    assert_true(syntax_is_json_type(SLICE("Application/JSON")));
+    assert_true(syntax_is_json_type(SLICE("application/json; charset=utf-8")));
+    assert_true(syntax_is_json_type(SLICE("application/json;charset=\"UTF-8\" ; x=\"a;b\"")));
+    assert_true(syntax_is_json_type(SLICE("application/json;")));
+    assert_false(syntax_is_json_type(SLICE_NONE));
+    assert_false(syntax_is_json_type(SLICE("")));
+    assert_false(syntax_is_json_type(SLICE("text/json")));
+    assert_false(syntax_is_json_type(SLICE("application/jsonp")));
+    assert_false(syntax_is_json_type(SLICE("application/json, text/plain")));
+    assert_false(syntax_is_json_type(SLICE("application/json; charset=latin1")));
+    assert_false(syntax_is_json_type(SLICE("application/json; =x")));
+}
+
+static void idempotency_keys(void **unused)
+{
+    char key[SYNTAX_IDEMPOTENCY_KEY_MAX], longest[SYNTAX_IDEMPOTENCY_KEY_MAX + 3];
+    assert_int_equal(syntax_idempotency_key(SLICE("abc-1"), key), 5);
+    assert_memory_equal(key, "abc-1", 5);
+    assert_int_equal(syntax_idempotency_key(SLICE(" \"a b\" "), key), 3);
+    assert_memory_equal(key, "a b", 3);
+    assert_int_equal(syntax_idempotency_key(SLICE("\"a\\\"\\\\b\""), key), 4);
+    assert_memory_equal(key, "a\"\\b", 4);
+    assert_int_equal(syntax_idempotency_key(SLICE(""), key), 0);
+    assert_int_equal(syntax_idempotency_key(SLICE("\"\""), key), 0);
+    assert_int_equal(syntax_idempotency_key(SLICE("a\"b"), key), 0);
+    assert_int_equal(syntax_idempotency_key(SLICE("\"a\"b\""), key), 0);
+    assert_int_equal(syntax_idempotency_key(SLICE("\"a\\n\""), key), 0);
+    assert_int_equal(syntax_idempotency_key(SLICE("\"a\\\""), key), 0);
+    assert_int_equal(syntax_idempotency_key(SLICE("\xc3\xa9"), key), 0);
+    assert_int_equal(syntax_idempotency_key(SLICE("a\tb"), key), 0);
+    memset(longest, 'k', sizeof(longest));
+    assert_int_equal(syntax_idempotency_key(slice_make(longest, SYNTAX_IDEMPOTENCY_KEY_MAX), key), 255);
+    assert_int_equal(syntax_idempotency_key(slice_make(longest, SYNTAX_IDEMPOTENCY_KEY_MAX + 1), key), 0);
+    longest[0] = longest[sizeof(longest) - 1] = '"';
+    assert_int_equal(syntax_idempotency_key(slice_make(longest, sizeof(longest)), key), 0);
+}
+
+static void seconds(void **unused)
+{
+    static const struct {
+        const char *text;
+        int64_t ms; /* 0: refused */
+    } cases[] = {{"2", 2000},   {"0.25", 250},    {" 1.5 ", 1500},     {"0", 1},
+                 {"0.0004", 1}, {"1.2345", 1234}, {"86400", 86400000}, {"99999999999999999999", 86400000},
+                 {"", 0},       {".5", 0},        {"1.", 0},           {"-1", 0},
+                 {"+1", 0},     {"1s", 0},        {"1e3", 0},          {"1.x", 0},
+                 {"1 2", 0}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t ms = 0;
+        assert_int_equal(syntax_seconds_ms(slice_of(cases[i].text), &ms), cases[i].ms != 0);
+        assert_int_equal(ms, cases[i].ms);
+    }
+}
+
+static void prefer_wait(void **unused)
+{
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait=10")), 10000);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("respond-async, wait=10")), 10000);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("WAIT = \"3\" ; x=y, wait=9")), 3000);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("foo=\"a, wait=5\"")), 0);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait")), 0);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait=0")), 0);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait=1.5")), 0);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait=-1")), 0);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE("waiting=1")), 0);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE_NONE), 0);
+    assert_int_equal(syntax_prefer_wait_ms(SLICE(",,;=")), 0);
+}
+
+static void entity_tag_lists(void **unused)
+{
+    assert_true(syntax_etag_listed(SLICE("\"3\""), SLICE("\"3\"")));
+    assert_true(syntax_etag_listed(SLICE("W/\"3\""), SLICE("\"3\"")));
+    assert_true(syntax_etag_listed(SLICE("\"3\""), SLICE("W/\"3\"")));
+    assert_true(syntax_etag_listed(SLICE(" \"1\" , W/\"2\",\"3\""), SLICE("\"3\"")));
+    assert_true(syntax_etag_listed(SLICE("\"a,b\", \"3\""), SLICE("\"3\"")));
+    assert_true(syntax_etag_listed(SLICE(" * "), SLICE("\"3\"")));
+    assert_false(syntax_etag_listed(SLICE("\"33\", \"\""), SLICE("\"3\"")));
+    assert_false(syntax_etag_listed(SLICE("3"), SLICE("\"3\"")));
+    assert_false(syntax_etag_listed(SLICE("\"1\" \"3\""), SLICE("\"3\"")));
+    assert_false(syntax_etag_listed(SLICE("\"3"), SLICE("\"3\"")));
+    assert_false(syntax_etag_listed(SLICE("*"), SLICE_NONE));
+    assert_false(syntax_etag_listed(SLICE_NONE, SLICE("\"3\"")));
+    assert_false(syntax_etag_listed(SLICE("W/"), SLICE("\"3\"")));
+}
+
+static void traceparents(void **unused)
+{
+#define GOOD "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert_true(syntax_is_traceparent(SLICE(GOOD)));
+    assert_true(syntax_is_traceparent(SLICE("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more")));
+    assert_false(syntax_is_traceparent(SLICE(GOOD "-more")));
+    assert_false(syntax_is_traceparent(SLICE("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")));
+    assert_false(syntax_is_traceparent(SLICE("00-00000000000000000000000000000000-b7ad6b7169203331-01")));
+    assert_false(syntax_is_traceparent(SLICE("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01")));
+    assert_false(syntax_is_traceparent(SLICE("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01")));
+    assert_false(syntax_is_traceparent(SLICE("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331")));
+    assert_false(syntax_is_traceparent(SLICE("")));
+}
+
+static void percent_decoding(void **unused)
+{
+    char text[32];
+    size_t len = 0;
+    assert_true(syntax_percent_decode(SLICE("a%2fb%C3%A9%00"), text, &len));
+    assert_int_equal(len, 6);
+    assert_memory_equal(text, "a/b\xc3\xa9\0", 6);
+    assert_false(syntax_percent_decode(SLICE("%"), text, &len));
+    assert_false(syntax_percent_decode(SLICE("%2"), text, &len));
+    assert_false(syntax_percent_decode(SLICE("%zz"), text, &len));
+    assert_false(syntax_percent_decode(SLICE("%2g"), text, &len));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens),
+        cmocka_unit_test(field_values),
+        cmocka_unit_test(integers_in_their_only_spelling),
+        cmocka_unit_test(json_media_types),
+        cmocka_unit_test(idempotency_keys),
+        cmocka_unit_test(seconds),
+        cmocka_unit_test(prefer_wait),
+        cmocka_unit_test(entity_tag_lists),
+        cmocka_unit_test(traceparents),
+        cmocka_unit_test(percent_decoding),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
