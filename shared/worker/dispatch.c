@@ -15,6 +15,9 @@
 #include "problem.h"
 #include "worker/scan.h"
 
+/* A deadline further off is none to a job: in nanoseconds it might not fit. */
+#define JOB_MAX_MS (INT64_C(365) * 24 * 3600 * 1000)
+
 /* ---- answers that no handler gives ---- */
 
 static void answer_problem(struct work *work, int status, const char *detail)
@@ -26,7 +29,7 @@ static void answer_problem(struct work *work, int status, const char *detail)
                                    .content_type = SLICE(PROBLEM_CONTENT_TYPE)};
 }
 
-static void bury(struct work *work, int status, const char *detail)
+void dispatch_bury(struct work *work, int status, const char *detail)
 {
     answer_problem(work, status, detail);
     partition_bury(work, detail);
@@ -147,9 +150,8 @@ static void run_pooled(struct work *work)
 {
     buf_append_slice(&work->before, work->entity_before.state); /* the state may be applied while the handler runs */
     work->entity_before.state = buf_slice(&work->before);
-    work->job.deadline_ns = INT64_MAX;
-    if (work->cmd.expiry_ms)
-        work->job.deadline_ns = clock_mono_ns() + (work->cmd.expiry_ms - clock_wall_ms()) * CLOCK_NS_PER_MS;
+    int64_t left_ms = work->cmd.expiry_ms ? work->cmd.expiry_ms - clock_wall_ms() : INT64_MAX;
+    work->job.deadline_ns = left_ms > JOB_MAX_MS ? INT64_MAX : clock_mono_ns() + left_ms * CLOCK_NS_PER_MS;
     work->task.run = run_on_pool_thread;
     partition_submit(work);
 }
@@ -212,12 +214,12 @@ void dispatch_command(struct work *work)
     work->key = work->cmd.key;
     fix_id(work);
     if (error != ENVELOPE_OK) {
-        bury(work, 400, envelope_error_text(error));
+        dispatch_bury(work, 400, envelope_error_text(error));
         return;
     }
     work->op = find_operation(service, work->cmd.type);
     if (!work->op) {
-        bury(work, 501, "No operation of this service has that ce_type; see its list of operations");
+        dispatch_bury(work, 501, "No operation of this service has that ce_type; see its list of operations");
         return;
     }
     if (work->op->scope == SCOPE_PARTITION) {
@@ -226,7 +228,7 @@ void dispatch_command(struct work *work)
     }
     const char *fault = key_fault(service, work->key);
     if (fault) {
-        bury(work, 422, fault);
+        dispatch_bury(work, 422, fault);
         return;
     }
     int32_t home = bus_partition_of(work->key, p->worker->partition_count);
@@ -324,6 +326,7 @@ void dispatch_settle(struct work *work)
 
 void dispatch_too_large(struct work *work)
 {
+    work->shrunk = true;
     decide_problem(&work->decision, 413, "The entity would be larger than a Kafka record may be; make it smaller");
     set_effect(work);
     set_answer(work);
