@@ -91,6 +91,8 @@ static void replay_outcome(struct work *work, const struct state_outcome *outcom
                                    .replayed = true,
                                    .body = buf_slice(&work->answer_body),
                                    .content_type = problem ? SLICE(PROBLEM_CONTENT_TYPE) : SLICE("application/json")};
+    if (outcome->body.len == 0)
+        work->answer.content_type = SLICE_NONE;
     work->partition->worker->count.replayed++;
     partition_answer_later(work);
 }
