@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The floor's client: a closed loop of N requests, each sent when the one before it in its slot was answered.
+ *
+ * A closed loop waits for a slow answer before it asks again, so it shows fewer slow ones than an open
+ * arrival of requests would (coordinated omission); wrk, which measures the HTTP side, does the same, so the
+ * two compare.
+ */
+#include "floor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "histogram.h"
+
+#define NS_PER_S INT64_C(1000000000)
+#define KEYS     10000
+#define POLL_MS  100
+/** A run with a request unanswered for this long ends: nothing here may be lost. */
+#define LOST_NS (10 * NS_PER_S)
+
+struct slot {
+    int64_t sent_ns;
+    uint64_t number;
+};
+
+struct driver {
+    const struct floor_options *options;
+    rd_kafka_t *producer, *consumer;
+    rd_kafka_topic_t *topic;
+    char *value;
+    struct slot *slots;
+    uint32_t run; /* tells this run's replies from an earlier one's */
+    uint64_t sent, strays;
+    struct histogram histogram;
+};
+
+static void send_next(struct driver *driver, uint32_t slot, int64_t now_ns)
+{
+    struct floor_correlation correlation = {slot, driver->run, ++driver->sent};
+    char key[24];
+    int key_len = snprintf(key, sizeof(key), "%llu", (unsigned long long)(driver->sent % KEYS));
+    driver->slots[slot] = (struct slot){now_ns, correlation.number};
+    floor_send(driver->producer, driver->topic, RD_KAFKA_PARTITION_UA, key, (size_t)key_len, driver->value,
+               (size_t)driver->options->value_bytes, &correlation, driver->options->write, NULL);
+}
+
+/* True when it was the answer to a request of this run. */
+static bool take_reply(struct driver *driver, const rd_kafka_message_t *msg, int64_t from_ns)
+{
+    struct floor_correlation correlation;
+    if (!floor_correlation_of(msg, &correlation) || correlation.run != driver->run ||
+        correlation.slot >= (uint32_t)driver->options->in_flight ||
+        driver->slots[correlation.slot].number != correlation.number) {
+        driver->strays++;
+        return false;
+    }
+    int64_t now_ns = clock_mono_ns();
+    if (now_ns >= from_ns)
+        histogram_add(&driver->histogram, now_ns - driver->slots[correlation.slot].sent_ns);
+    send_next(driver, correlation.slot, now_ns);
+    return true;
+}
+
+/* Measures what is answered in [from_ns, until_ns). */
+static void loop(struct driver *driver, int64_t from_ns, int64_t until_ns)
+{
+    int64_t last_ns = clock_mono_ns();
+    for (uint64_t n = 0; !floor_stop; n++) {
+        rd_kafka_message_t *msg = rd_kafka_consumer_poll(driver->consumer, POLL_MS);
+        int64_t now_ns = clock_mono_ns();
+        if (msg && msg->err)
+            fprintf(stderr, "driver: %s\n", rd_kafka_message_errstr(msg));
+        else if (msg && now_ns < until_ns && take_reply(driver, msg, from_ns))
+            last_ns = now_ns;
+        if (msg)
+            rd_kafka_message_destroy(msg);
+        if (!msg || n % 1024 == 0)
+            rd_kafka_poll(driver->producer, 0); /* failed deliveries only */
+        if (now_ns >= until_ns)
+            return;
+        if (now_ns - last_ns > LOST_NS)
+            floor_die("driver", "no reply for 10 s: is the responder running?");
+    }
+}
+
+static void print_result(const struct driver *driver)
+{
+    const struct floor_options *options = driver->options;
+    const struct histogram *h = &driver->histogram;
+    printf("{\"mode\":\"%s\",\"inflight\":%d,\"seconds\":%d,\"count\":%llu,\"rate\":%.1f,\"p50_us\":%.1f,"
+           "\"p99_us\":%.1f,\"p999_us\":%.1f,\"strays\":%llu}\n",
+           options->write ? "write" : "echo", options->in_flight, options->seconds,
+           (unsigned long long)h->total, (double)h->total / options->seconds,
+           (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.99) / 1e3,
+           (double)histogram_quantile(h, 0.999) / 1e3, (unsigned long long)driver->strays);
+}
+
+int floor_driver(const struct floor_options *options)
+{
+    struct driver driver = {.options = options, .run = (uint32_t)getpid()};
+    driver.slots = calloc((size_t)options->in_flight, sizeof(*driver.slots));
+    driver.value = malloc((size_t)options->value_bytes + 1);
+    if (!driver.slots || !driver.value)
+        floor_die("driver", "out of memory");
+    memset(driver.value, 'x', (size_t)options->value_bytes);
+    driver.producer = floor_producer(options, NULL, NULL);
+    driver.topic = floor_topic(driver.producer, FLOOR_COMMANDS);
+    driver.consumer = floor_consumer(options, FLOOR_REPLIES, 0);
+    int64_t from_ns = clock_mono_ns() + options->warmup_seconds * NS_PER_S;
+    for (uint32_t slot = 0; slot < (uint32_t)options->in_flight; slot++)
+        send_next(&driver, slot, clock_mono_ns());
+    loop(&driver, from_ns, from_ns + options->seconds * NS_PER_S);
+    print_result(&driver);
+    fflush(stdout);
+    rd_kafka_flush(driver.producer, 1000);
+    rd_kafka_topic_destroy(driver.topic);
+    rd_kafka_destroy(driver.producer);
+    rd_kafka_consumer_close(driver.consumer);
+    rd_kafka_destroy(driver.consumer);
+    free(driver.slots);
+    free(driver.value);
+    return driver.histogram.total > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A log-linear histogram: the bucket is the value's highest bit and the HISTOGRAM_SUB_BITS bits after it. */
+#include "histogram.h"
+
+#include <stddef.h>
+
+static size_t bucket_of(uint64_t ns)
+{
+    if (ns < (UINT64_C(1) << HISTOGRAM_SUB_BITS))
+        return (size_t)ns;
+    int shift = 63 - __builtin_clzll(ns) - HISTOGRAM_SUB_BITS;
+    return ((size_t)(shift + 1) << HISTOGRAM_SUB_BITS) +
+           (size_t)((ns >> shift) - (UINT64_C(1) << HISTOGRAM_SUB_BITS));
+}
+
+static int64_t middle_of(size_t bucket)
+{
+    size_t exponent = bucket >> HISTOGRAM_SUB_BITS;
+    if (exponent == 0)
+        return (int64_t)bucket;
+    uint64_t low =
+        ((bucket & ((UINT64_C(1) << HISTOGRAM_SUB_BITS) - 1)) + (UINT64_C(1) << HISTOGRAM_SUB_BITS))
+        << (exponent - 1);
+    return (int64_t)(low + (UINT64_C(1) << (exponent - 1)) / 2);
+}
+
+void histogram_add(struct histogram *histogram, int64_t ns)
+{
+    histogram->buckets[bucket_of(ns > 0 ? (uint64_t)ns : 0)]++;
+    histogram->total++;
+}
+
+int64_t histogram_quantile(const struct histogram *histogram, double fraction)
+{
+    uint64_t wanted = (uint64_t)((double)histogram->total * fraction), seen = 0;
+    if (wanted >= histogram->total)
+        wanted = histogram->total ? histogram->total - 1 : 0;
+    for (size_t i = 0; histogram->total && i < HISTOGRAM_BUCKETS; i++) {
+        seen += histogram->buckets[i];
+        if (seen > wanted)
+            return middle_of(i);
+    }
+    return 0;
+}
