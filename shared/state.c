@@ -2,11 +2,14 @@
 /*
  * LMDB behind state.h: one environment a partition, five tables.
  *
- *   meta      "format", "binding", "boot", "checkpoint", "claim"
+ *   meta      "format", "binding", "checkpoint", "claim"
  *   entities  key -> version, exists, state        (int64 keys as 8 bytes, big endian, sign flipped: numeric order)
  *   outcomes  command id -> fixed fields, then fingerprint, body, content type, location
  *   times     time (8 bytes, big endian) + command id -> nothing, to find what is too old
  *   repairs   key -> nothing
+ *
+ * Beside it the file "boot" says in which boot of the machine it was opened, or "closed": it must be known before LMDB is
+ * let near files that an unclean end of the machine may have torn.
  */
 #include "state.h"
 
@@ -37,7 +40,7 @@ struct state {
     int64_t checkpoint;
     struct journal_reader reader;
     char binding[512];
-    char boot[64];
+    char boot_path[4096];
 };
 
 /* Fixed part of an entity's value. Local copy only: the machine's own byte order. */
@@ -113,15 +116,43 @@ static struct slice disk_key(const struct state *state, struct slice key, char s
 
 /* ---- opening ---- */
 
-static void read_boot_id(char out[64])
+/* The first line of a small file; empty when there is none. */
+static void read_line(const char *path, char out[64])
 {
     out[0] = '\0';
-    FILE *f = fopen(BOOT_ID_FILE, "re");
+    FILE *f = fopen(path, "re");
     if (!f)
         return;
     if (fgets(out, 64, f))
         out[strcspn(out, "\n")] = '\0';
     fclose(f);
+}
+
+/* Durable before the return: what it says must not be older than what happens to the data after. */
+static int write_line(const char *path, const char *text)
+{
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno;
+    size_t len = strlen(text);
+    int rc = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0 ? 0 : errno ? errno : EIO;
+    close(fd);
+    return rc;
+}
+
+/* A write transaction with room: LMDB opens a map that is just as large as its data, and only a growth gives it more. */
+static int begin_write(struct state *state, MDB_txn **ret_txn)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    state_reads_end(state);
+    int rc = mdb_env_info(state->env, &info);
+    if (!rc)
+        rc = mdb_env_stat(state->env, &stat);
+    size_t used = rc ? 0 : (info.me_last_pgno + 1) * stat.ms_psize;
+    if (!rc && used > info.me_mapsize / 2)
+        rc = mdb_env_set_mapsize(state->env, 2 * (used > info.me_mapsize ? used : info.me_mapsize));
+    return rc ? rc : mdb_txn_begin(state->env, NULL, 0, ret_txn);
 }
 
 static int open_tables(struct state *state, MDB_txn *txn)
@@ -155,8 +186,6 @@ static const char *unusable(struct state *state, MDB_txn *txn)
         return present ? "it has another format" : NULL;
     if (!meta_is(state, txn, "binding", state->binding, &present))
         return "it is of another cluster, topic or partition";
-    if (!meta_is(state, txn, "boot", state->boot, &present) && !meta_is(state, txn, "boot", "closed", &present))
-        return "the machine went down while it was open";
     return NULL;
 }
 
@@ -177,8 +206,6 @@ static int stamp(struct state *state, MDB_txn *txn)
     int rc = meta_put(state, txn, "format", slice_of(FORMAT));
     if (!rc)
         rc = meta_put(state, txn, "binding", slice_of(state->binding));
-    if (!rc)
-        rc = meta_put(state, txn, "boot", slice_of(state->boot));
     return rc;
 }
 
@@ -195,7 +222,7 @@ static void load_position(struct state *state, MDB_txn *txn)
 static int prepare(struct state *state, const char **ret_wiped)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(state->env, NULL, 0, &txn);
+    int rc = begin_write(state, &txn);
     if (rc)
         return rc;
     rc = open_tables(state, txn);
@@ -248,6 +275,19 @@ int state_lock(const char *dir, int *ret_fd)
     return 0;
 }
 
+/* A file that ends before the pages it names: reading them would be a bus error. */
+static bool cut_short(struct state *state)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    struct stat file;
+    int fd;
+    if (mdb_env_info(state->env, &info) || mdb_env_stat(state->env, &stat) || mdb_env_get_fd(state->env, &fd) ||
+        fstat(fd, &file))
+        return true;
+    return (uint64_t)file.st_size < (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
 static int open_env(struct state *state, const char *dir, const char **ret_wiped)
 {
     int rc = mdb_env_create(&state->env);
@@ -256,6 +296,8 @@ static int open_env(struct state *state, const char *dir, const char **ret_wiped
     mdb_env_set_maxdbs(state->env, TABLES);
     mdb_env_set_mapsize(state->env, MAP_INITIAL);
     rc = mdb_env_open(state->env, dir, MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    if (!rc && cut_short(state))
+        rc = MDB_CORRUPTED;
     if (!rc)
         rc = prepare(state, ret_wiped);
     if (rc) {
@@ -283,6 +325,19 @@ static bool torn(int rc)
            rc == MDB_PAGE_NOTFOUND || rc == EINVAL;
 }
 
+/* Drops files that an unclean end of the machine may have torn, and notes that they are open in this boot. */
+static int note_boot(const struct state *state, const char *dir, const char **ret_wiped)
+{
+    char boot[64], noted[64];
+    read_line(BOOT_ID_FILE, boot);
+    read_line(state->boot_path, noted);
+    if (*noted && strcmp(noted, boot) != 0 && strcmp(noted, "closed") != 0) {
+        remove_files(dir);
+        *ret_wiped = "the machine went down while it was open";
+    }
+    return write_line(state->boot_path, boot);
+}
+
 int state_open(const char *dir, const struct state_binding *binding, struct state **ret_state, const char **ret_wiped,
                struct state_error *ret_error)
 {
@@ -294,8 +349,10 @@ int state_open(const char *dir, const struct state_binding *binding, struct stat
     state->int64_keys = binding->int64_keys;
     snprintf(state->binding, sizeof(state->binding), "%s/%s/%" PRId32, binding->cluster_id ? binding->cluster_id : "",
              binding->topic, binding->partition);
-    read_boot_id(state->boot);
+    snprintf(state->boot_path, sizeof(state->boot_path), "%s/boot", dir);
     int rc = make_dirs(dir);
+    if (!rc)
+        rc = note_boot(state, dir, ret_wiped);
     if (!rc)
         rc = open_env(state, dir, ret_wiped);
     if (torn(rc)) {
@@ -313,33 +370,23 @@ int state_open(const char *dir, const struct state_binding *binding, struct stat
     return 0;
 }
 
-static void mark_closed(struct state *state)
-{
-    MDB_txn *txn;
-    if (mdb_env_sync(state->env, 1) != 0 || mdb_txn_begin(state->env, NULL, 0, &txn) != 0)
-        return;
-    if (meta_put(state, txn, "boot", SLICE("closed")) != 0)
-        mdb_txn_abort(txn);
-    else if (mdb_txn_commit(txn) == 0)
-        mdb_env_sync(state->env, 1);
-}
-
 void state_close(struct state *state)
 {
     if (!state)
         return;
     if (state->reads)
         mdb_txn_abort(state->reads);
-    mark_closed(state);
+    bool synced = mdb_env_sync(state->env, 1) == 0;
     mdb_env_close(state->env);
+    if (synced) /* where that fails the copy is rebuilt after the next boot: no harm */
+        (void)write_line(state->boot_path, "closed");
     free(state);
 }
 
 int state_wipe(struct state *state, struct state_error *ret_error)
 {
     MDB_txn *txn;
-    state_reads_end(state);
-    int rc = mdb_txn_begin(state->env, NULL, 0, &txn);
+    int rc = begin_write(state, &txn);
     if (rc)
         return fail(rc, "cannot wipe the state", ret_error);
     rc = drop_all(state, txn);
@@ -443,7 +490,7 @@ static int apply_all(struct state *state, const struct state_change *changes, si
                      struct journal_reader *reader)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(state->env, NULL, 0, &txn);
+    int rc = begin_write(state, &txn);
     if (rc)
         return rc;
     for (size_t i = 0; !rc && i < count; i++)
@@ -469,7 +516,6 @@ static int grow_map(struct state *state)
 int state_apply(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
                 struct state_error *ret_error)
 {
-    state_reads_end(state);
     for (;;) {
         struct journal_reader reader = state->reader;
         int rc = apply_all(state, changes, count, next_offset, &reader);
@@ -567,8 +613,7 @@ int state_expire(struct state *state, int64_t before_ms, int limit, struct state
 {
     MDB_txn *txn;
     MDB_cursor *cursor;
-    state_reads_end(state);
-    int removed = 0, rc = mdb_txn_begin(state->env, NULL, 0, &txn);
+    int removed = 0, rc = begin_write(state, &txn);
     if (rc)
         return fail(rc, "cannot remove old outcomes", ret_error);
     rc = mdb_cursor_open(txn, state->tables[TIMES], &cursor);

@@ -3,7 +3,9 @@
  * A group member over librdkafka's rebalance callback.
  *
  * On assignment: read the committed offsets, assign exactly there, pause, tell the owner, who resumes each partition when
- * it is ready. The order matters: the offsets are read before the owner can claim anything (DESIGN, the journal).
+ * it is ready. The order matters: the offsets are read before the owner can claim anything (ARCHITECTURE.md, The journal).
+ * Where none is committed it starts at offset 0, not at the symbolic beginning: looking that up takes a request whose answer
+ * a pause makes outdated, and librdkafka asks again only after 500 ms.
  */
 #include "bus/consumer.h"
 
@@ -20,6 +22,7 @@
 #define COMMITTED_TIMEOUT_MS 5000
 #define SEEK_TIMEOUT_MS      5000
 #define LEAVE_TIMEOUT_MS     3000
+#define WAKE_TIMEOUT_MS      200
 
 struct consumer {
     struct consumer_options options;
@@ -74,7 +77,7 @@ static void take(struct consumer *consumer, rd_kafka_topic_partition_list_t *par
     rd_kafka_topic_partition_list_t *start = rd_kafka_topic_partition_list_copy(parts);
     for (int i = 0; i < start->cnt; i++) {
         if (start->elems[i].offset < 0)
-            start->elems[i].offset = RD_KAFKA_OFFSET_BEGINNING;
+            start->elems[i].offset = 0;
     }
     rd_kafka_resp_err_t err = rd_kafka_assign(consumer->rk, start);
     if (!err)
@@ -281,11 +284,18 @@ static bool stands_at(struct consumer *consumer, int32_t partition, int64_t offs
     return same;
 }
 
+/* A resume alone does not wake a broker thread that fetches nothing: it may sleep for a second. A request does. */
+static void wake_fetcher(struct consumer *consumer, int32_t partition)
+{
+    int64_t low, high;
+    rd_kafka_query_watermark_offsets(consumer->rk, consumer->options.topic, partition, &low, &high, WAKE_TIMEOUT_MS);
+}
+
 int consumer_resume(struct consumer *consumer, int32_t partition, int64_t offset)
 {
     if (!consumer->assigned)
         return -ENOENT;
-    int64_t start = offset < 0 && offset != CONSUMER_CONTINUE ? RD_KAFKA_OFFSET_BEGINNING : offset;
+    int64_t start = offset < 0 && offset != CONSUMER_CONTINUE ? 0 : offset;
     rd_kafka_topic_partition_list_t *list = one_partition(consumer, partition, start);
     int err = 0;
     if (offset != CONSUMER_CONTINUE && !stands_at(consumer, partition, start)) {
@@ -295,6 +305,8 @@ int consumer_resume(struct consumer *consumer, int32_t partition, int64_t offset
     }
     if (!err)
         err = rk_errno(rd_kafka_resume_partitions(consumer->rk, list));
+    if (!err && offset != CONSUMER_CONTINUE)
+        wake_fetcher(consumer, partition);
     rd_kafka_topic_partition_list_destroy(list);
     return err;
 }

@@ -30,10 +30,10 @@ struct topic_handle {
     rd_kafka_topic_t *rkt;
 };
 
-/* A record that waits for the next beat; key and value follow the struct in the same allocation. */
+/* A record that waits for the next beat; key, value and the topic's name follow the struct in the same allocation. */
 struct gathered {
     struct gathered *next;
-    rd_kafka_topic_t *rkt;
+    rd_kafka_topic_t *rkt; /* NULL: by name */
     rd_kafka_headers_t *headers;
     void *opaque;
     int32_t partition;
@@ -50,7 +50,7 @@ struct producer {
     producer_delivered_fn *delivered;
     void *arg;
     const char *role;
-    bool corked;
+    bool corked, gapless;
     size_t max_bytes;
     /* any thread */
     _Atomic int64_t in_flight;
@@ -147,6 +147,7 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     producer->delivered = options->delivered;
     producer->arg = options->arg;
     producer->corked = options->corked;
+    producer->gapless = options->gapless;
     producer->last = &producer->first;
     producer->connected = true;
     producer->fd = -1;
@@ -206,7 +207,10 @@ void producer_close(struct producer *producer)
     free(producer);
 }
 
-/* With `lock` held. Handles are made once a topic: looking one up by name inside librdkafka takes its global lock. */
+/*
+ * With `lock` held. Handles are made once a topic: looking one up by name inside librdkafka takes its global lock. NULL
+ * when there are as many as are kept (callers choose reply topics, so their number is not ours): then by name.
+ */
 static rd_kafka_topic_t *topic_of(struct producer *producer, const char *name)
 {
     for (size_t i = 0; i < producer->topic_count; i++) {
@@ -236,18 +240,21 @@ static rd_kafka_headers_t *native_headers(const struct headers *headers)
 }
 
 /* Takes `headers` over in any case. */
-static int produce(struct producer *producer, rd_kafka_topic_t *rkt, int32_t partition, struct slice key,
-                   struct slice value, rd_kafka_headers_t *headers, void *opaque)
+static int produce(struct producer *producer, rd_kafka_topic_t *rkt, const struct record *rec,
+                   rd_kafka_headers_t *headers, void *opaque)
 {
+    struct slice key = rec->key, value = rec->value;
     rd_kafka_vu_t vus[] = {
         {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = rkt},
-        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = partition},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = rec->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)key.p, key.len}},
         {.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)value.p, value.len}},
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque},
     };
+    if (!rkt)
+        vus[0] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = rec->topic};
     rd_kafka_error_t *error = rd_kafka_produceva(producer->rk, vus, sizeof(vus) / sizeof(vus[0]));
     if (!error)
         return 0;
@@ -261,7 +268,8 @@ static int produce(struct producer *producer, rd_kafka_topic_t *rkt, int32_t par
 static int gather(struct producer *producer, rd_kafka_topic_t *rkt, const struct record *rec,
                   rd_kafka_headers_t *headers, void *opaque)
 {
-    struct gathered *item = malloc(sizeof(*item) + rec->key.len + rec->value.len);
+    size_t topic_size = rkt ? 0 : strlen(rec->topic) + 1;
+    struct gathered *item = malloc(sizeof(*item) + rec->key.len + rec->value.len + topic_size);
     if (!item)
         return -ENOMEM;
     *item = (struct gathered){.rkt = rkt,
@@ -276,6 +284,8 @@ static int gather(struct producer *producer, rd_kafka_topic_t *rkt, const struct
         memcpy(item->bytes, rec->key.p, rec->key.len);
     if (rec->value.len)
         memcpy(item->bytes + rec->key.len, rec->value.p, rec->value.len);
+    if (topic_size)
+        memcpy(item->bytes + rec->key.len + rec->value.len, rec->topic, topic_size);
     *producer->last = item;
     producer->last = &item->next;
     if (producer->gathered_count++ == 0 && !producer->corked) {
@@ -297,22 +307,13 @@ int producer_send(struct producer *producer, const struct record *rec, const str
     rd_kafka_headers_t *list = native_headers(headers);
     int64_t before = atomic_fetch_add(&producer->in_flight, 1);
     pthread_mutex_lock(&producer->lock);
-    int err = -ENOMEM;
-    bool at_once = false;
     rd_kafka_topic_t *rkt = topic_of(producer, rec->topic);
-    if (!rkt) {
-        rd_kafka_headers_destroy(list);
-    } else {
-        at_once = !producer->corked &&
-                  pace_may_send(&producer->pace, before, producer->gathered_count, clock_mono_ns());
-        if (at_once)
-            err = produce(producer, rkt, rec->partition, rec->key, rec->value, list, opaque);
-        else
-            err = gather(producer, rkt, rec, list, opaque);
-    }
+    bool at_once =
+        !producer->corked && pace_may_send(&producer->pace, before, producer->gathered_count, clock_mono_ns());
+    int err = at_once ? produce(producer, rkt, rec, list, opaque) : gather(producer, rkt, rec, list, opaque);
     pthread_mutex_unlock(&producer->lock);
     if (err) {
-        if (rkt && !at_once)
+        if (!at_once)
             rd_kafka_headers_destroy(list);
         atomic_fetch_sub(&producer->in_flight, 1);
     }
@@ -332,7 +333,20 @@ static void refuse(struct producer *producer, struct gathered *item, int err)
         producer->delivered(producer->arg, &delivery);
 }
 
-/* Sends what has gathered, in order. The lock is held while handing over, so that nothing overtakes. */
+static int send_gathered(struct producer *producer, const struct gathered *item)
+{
+    const char *value = item->bytes + item->key_len, *topic = value + item->value_len;
+    const struct record rec = {.topic = topic,
+                               .partition = item->partition,
+                               .key = item->has_key ? slice_make(item->bytes, item->key_len) : SLICE_NONE,
+                               .value = item->has_value ? slice_make(value, item->value_len) : SLICE_NONE};
+    return produce(producer, item->rkt, &rec, item->headers, item->opaque);
+}
+
+/*
+ * Sends what has gathered, in order. The lock is held while handing over, so that nothing overtakes. Once one is refused
+ * a gapless producer refuses the rest too: a later record may build on it.
+ */
 static void beat(struct producer *producer, int64_t now_ns)
 {
     struct gathered *refused = NULL, **refused_last = &refused;
@@ -345,9 +359,11 @@ static void beat(struct producer *producer, int64_t now_ns)
         pace_beat(&producer->pace, atomic_load(&producer->in_flight), now_ns);
     while (item) {
         struct gathered *next = item->next;
-        struct slice key = item->has_key ? slice_make(item->bytes, item->key_len) : SLICE_NONE;
-        struct slice value = item->has_value ? slice_make(item->bytes + item->key_len, item->value_len) : SLICE_NONE;
-        int err = produce(producer, item->rkt, item->partition, key, value, item->headers, item->opaque);
+        int err = -ECANCELED;
+        if (producer->gapless && refused)
+            rd_kafka_headers_destroy(item->headers);
+        else
+            err = send_gathered(producer, item);
         if (err) {
             item->partition = err; /* kept for refuse() below, outside the lock */
             item->next = NULL;
@@ -436,6 +452,11 @@ const char *producer_fatal(struct producer *producer)
 bool producer_connected(const struct producer *producer)
 {
     return atomic_load_explicit(&producer->connected, memory_order_relaxed);
+}
+
+size_t producer_max_bytes(const struct producer *producer)
+{
+    return producer->max_bytes;
 }
 
 int64_t producer_in_flight(const struct producer *producer)

@@ -64,6 +64,8 @@ const char *producer_fatal(struct producer *producer);
 bool producer_connected(const struct producer *producer);
 /** Waits for the topic's metadata, so that the first send does not: its partition count, or -errno and `ret_error`. */
 int32_t producer_warm(struct producer *producer, const char *topic, int64_t timeout_ms, struct bus_error *ret_error);
+/** The largest record it takes, in bytes with key, headers and framing. */
+size_t producer_max_bytes(const struct producer *producer);
 /** Records accepted and not delivered yet. Thread-safe. */
 int64_t producer_in_flight(const struct producer *producer);
 

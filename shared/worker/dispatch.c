@@ -3,7 +3,7 @@
  * What to do with a command: decode, place, repeat, expire, or run its handler; and what its decision means.
  *
  * The order is part of the contract: a repeated command is answered from its outcome even after its deadline, and an
- * expired write still leaves an event, so that no reader of the log can skip it unseen (DESIGN, the journal).
+ * expired write still leaves an event, so that no reader of the log can skip it unseen (ARCHITECTURE.md, The journal).
  */
 #include "worker/runtime.h"
 

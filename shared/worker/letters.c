@@ -160,3 +160,14 @@ void letters_dead(struct work *work, const char *group, const char *topic, const
         headers_add(ret_headers, "ce_id", work->cmd.id);
     *ret_rec = (struct record){.topic = topic, .partition = -1, .key = rec->key, .value = rec->value};
 }
+
+void letters_dead_bare(struct work *work, const char *group, const char *topic, const char *reason,
+                       struct headers *ret_headers, struct record *ret_rec)
+{
+    const struct record *rec = &work->msg->rec;
+    headers_init(ret_headers);
+    add_origin(ret_headers, rec, group);
+    headers_add_int(ret_headers, DEAD_PREFIX "delivery.count", 1);
+    headers_add(ret_headers, DEAD_PREFIX "message", slice_of(reason));
+    *ret_rec = (struct record){.topic = topic, .partition = -1};
+}

@@ -23,6 +23,10 @@ void letters_forward(struct work *work, int32_t to, struct headers *ret_headers,
 void letters_dead(struct work *work, const char *group, const char *topic, const char *reason,
                   struct headers *ret_headers, struct record *ret_rec);
 
+/** A dead letter that only says where the command lies: for one whose own headers leave no room. */
+void letters_dead_bare(struct work *work, const char *group, const char *topic, const char *reason,
+                       struct headers *ret_headers, struct record *ret_rec);
+
 /** Is `topic` on the allow-list? */
 bool letters_topic_allowed(const char *allowed, struct slice topic);
 

@@ -138,8 +138,10 @@ void partition_append(struct work *work)
     struct headers headers;
     struct record rec;
     letters_event(work, &headers, &rec);
-    int err = send(work, p->worker->events, &rec, &headers, "event");
-    if (err == -EMSGSIZE && work->decision.effect != EFFECT_NONE) {
+    bool crowded = work->decision.effect == EFFECT_PUT &&
+                   work->state.len + PARTITION_EVENT_ROOM > producer_max_bytes(p->worker->events);
+    int err = crowded ? -EMSGSIZE : send(work, p->worker->events, &rec, &headers, "event");
+    if (err == -EMSGSIZE && work->msg && !work->shrunk) {
         dispatch_too_large(work);
         return;
     }
@@ -239,7 +241,10 @@ void partition_forward(struct work *work, int32_t to)
     letters_forward(work, to, &headers, &rec);
     work_move(work, WORK_FORWARDING);
     worker->count.forwarded++;
-    if (send(work, worker->replies, &rec, &headers, "forward"))
+    int err = send(work, worker->replies, &rec, &headers, "forward");
+    if (err == -EMSGSIZE)
+        dispatch_bury(work, 413, "The command stands in the wrong partition and is too large to be forwarded with its id");
+    else if (err)
         recover_restart(work->partition, "a misplaced command could not be forwarded", RESTART_NS);
 }
 
@@ -257,6 +262,10 @@ void partition_bury(struct work *work, const char *reason)
     if (err == -EMSGSIZE) { /* with our headers it is too large: the origin headers say where the whole of it lies */
         rec.value = SLICE_NONE;
         err = send(work, worker->replies, &rec, &headers, "dead letter without its value");
+    }
+    if (err == -EMSGSIZE) {
+        letters_dead_bare(work, worker->group, worker->dead_topic, reason, &headers, &rec);
+        err = send(work, worker->replies, &rec, &headers, "dead letter without its headers");
     }
     if (err)
         recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);

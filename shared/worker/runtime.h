@@ -25,6 +25,11 @@
 #define PARTITION_WINDOW_RESUME 2048
 /** Buckets of the tables of tentative state; chains stay short since the window bounds their content. */
 #define PARTITION_BUCKETS 1024
+/**
+ * A state must leave this much of a record free, in bytes: the event of a later write that is refused repeats it together
+ * with the refusal, the command's id and its trace context.
+ */
+#define PARTITION_EVENT_ROOM 8192
 /** Final events that may wait before they are applied to the local copy, and for how long. */
 #define PARTITION_APPLY_COUNT 256
 #define PARTITION_APPLY_NS    (INT64_C(20) * 1000000)
@@ -76,6 +81,7 @@ struct work {
     int64_t version;
     struct slice state;
     bool binding, final;
+    bool shrunk; /* its event was too large and was made smaller once */
     int64_t event_offset, event_time_ms;
     char fingerprint[ENVELOPE_FINGERPRINT_LEN];
     char event_time[CLOCK_RFC3339_SIZE], etag[ETAG_SIZE]; /* texts that headers borrow */
@@ -192,6 +198,8 @@ void dispatch_command(struct work *work);
 void dispatch_scan(struct work *work);
 /** The handler has decided: status, precondition, effect, answer. */
 void dispatch_settle(struct work *work);
+/** To the dead letter topic, and a problem of that status to whoever waits. */
+void dispatch_bury(struct work *work, int status, const char *detail);
 /** The event of a write does not fit a record: refuses the write instead. */
 void dispatch_too_large(struct work *work);
 /** Its answer does not: says so instead. */

@@ -84,7 +84,7 @@ enum operation_scope {
 };
 enum operation_place {
     RUN_INLINE, /* on the loop: microseconds, no blocking */
-    RUN_POOL,   /* on a pool thread: may take long; must look at call->job */
+    RUN_POOL,   /* on a pool thread: may take long; must look at call->job; writes only */
 };
 
 struct operation {

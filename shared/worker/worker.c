@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The process of a worker: opens everything, one loop, closes everything. Flow of a command: see runtime.h. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,8 +59,10 @@ static void name_things(struct worker *worker, const struct config *config)
         snprintf(worker->state_dir, sizeof(worker->state_dir), "%s", dir);
     else
         snprintf(worker->state_dir, sizeof(worker->state_dir), "./state/%s", *worker->instance ? worker->instance : name);
-    for (const struct operation *op = worker->service->operations; op->type; op++)
+    for (const struct operation *op = worker->service->operations; op->type; op++) {
+        assert(op->place == RUN_INLINE || op->kind == OPERATION_WRITE);
         worker->has_pool |= op->place == RUN_POOL;
+    }
 }
 
 static int open_clients(struct worker *worker, struct bus_error *error)
@@ -90,6 +93,9 @@ static int check_topics(struct worker *worker, struct bus_error *error)
     int32_t commands = reader_partition_count(worker->reader, worker->commands_topic, error);
     if (commands < 0)
         return commands;
+    int32_t forward = producer_warm(worker->replies, worker->commands_topic, BUS_TIMEOUT_MS, error);
+    if (forward < 0)
+        return forward;
     int32_t events = producer_warm(worker->events, worker->events_topic, BUS_TIMEOUT_MS, error);
     if (events < 0)
         return events;
@@ -122,8 +128,12 @@ static void on_assigned(void *arg, const int32_t *partitions, const int64_t *com
 {
     struct worker *worker = arg;
     worker->assigned_once = true;
-    for (size_t i = 0; i < count; i++)
-        recover_assigned(&worker->partitions[partitions[i]], committed[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (partitions[i] < worker->partition_count)
+            recover_assigned(&worker->partitions[partitions[i]], committed[i]);
+        else
+            worker_fail(worker, "cannot serve the topic", "it has more partitions now: give its events topic as many");
+    }
 }
 
 static void serve_clients(struct worker *worker)
@@ -170,8 +180,10 @@ static void on_revoked(void *arg, const int32_t *partitions, size_t count, bool 
         if (p->phase == PARTITION_SERVING && p->offsets.floor > p->position)
             consumer_commit_sync(worker->consumer, p->number, p->offsets.floor);
     }
-    for (size_t i = 0; i < count; i++)
-        recover_revoked(&worker->partitions[partitions[i]]);
+    for (size_t i = 0; i < count; i++) {
+        if (partitions[i] < worker->partition_count)
+            recover_revoked(&worker->partitions[partitions[i]]);
+    }
 }
 
 static int make_partitions(struct worker *worker)
@@ -251,7 +263,10 @@ static bool take_commands(struct worker *worker)
         struct message *msg = consumer_poll(worker->consumer);
         if (!msg)
             return false;
-        partition_take(&worker->partitions[msg->rec.partition], msg);
+        if (msg->rec.partition < worker->partition_count)
+            partition_take(&worker->partitions[msg->rec.partition], msg);
+        else
+            message_free(msg); /* on_assigned() has ended the process */
     }
     return true;
 }

@@ -9,7 +9,7 @@ import sys
 import unittest
 
 import http_client
-from processes import BROKER, BUILD, Kafka, Process, scratch_folder, wait_for
+from processes import BROKER, BUILD, ROOT, Kafka, Process, scratch_folder, wait_for
 
 REPLY_TOPICS = "replies,replies.direct,private.replies"
 
@@ -63,7 +63,7 @@ class Cluster:
     def common(self, name):
         flags = ["--kafka", self.bootstrap, "--instance-id", name, "--log-level", os.environ.get("ROUNDTRIP_TEST_LOG", "info")]
         if self.kind == "embedded":
-            flags += ["--kafka.fetch.wait.max.ms", "1"]
+            flags += (ROOT / "deploy/embedded-broker/client-flags").read_text().split()
         return flags
 
     def add(self, name, program, flags=(), wait=False):
