@@ -114,6 +114,8 @@ int floor_driver(const struct floor_options *options)
     for (uint32_t slot = 0; slot < (uint32_t)options->in_flight; slot++)
         send_next(&driver, slot, clock_mono_ns());
     loop(&driver, from_ns, from_ns + options->seconds * NS_PER_S);
+    if (driver.histogram.total == 0)
+        floor_die("driver", "no reply came: is the responder running?");
     print_result(&driver);
     fflush(stdout);
     rd_kafka_flush(driver.producer, 1000);
@@ -123,5 +125,5 @@ int floor_driver(const struct floor_options *options)
     rd_kafka_destroy(driver.consumer);
     free(driver.slots);
     free(driver.value);
-    return driver.histogram.total > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return EXIT_SUCCESS;
 }

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TIMEOUT_MS 10000
+#define RETRY_MS   100
 
 void floor_die(const char *what, const char *why)
 {
@@ -66,16 +68,25 @@ rd_kafka_t *floor_producer(const struct floor_options *options,
     return rk;
 }
 
+/* A topic just made has no leader for a moment. */
+static int64_t end_of(rd_kafka_t *rk, const char *topic, int32_t partition)
+{
+    int64_t low, high;
+    rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (int tries = 0; tries < TIMEOUT_MS / RETRY_MS; tries++) {
+        err = rd_kafka_query_watermark_offsets(rk, topic, partition, &low, &high, TIMEOUT_MS);
+        if (!err)
+            return high;
+        usleep(RETRY_MS * 1000);
+    }
+    floor_die(topic, rd_kafka_err2str(err));
+}
+
 static void assign_at_end(rd_kafka_t *rk, const char *topic, int32_t first, int32_t count)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
-    for (int32_t p = first; p < first + count; p++) {
-        int64_t low, high;
-        rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(rk, topic, p, &low, &high, TIMEOUT_MS);
-        if (err)
-            floor_die(topic, rd_kafka_err2str(err));
-        rd_kafka_topic_partition_list_add(list, topic, p)->offset = high;
-    }
+    for (int32_t p = first; p < first + count; p++)
+        rd_kafka_topic_partition_list_add(list, topic, p)->offset = end_of(rk, topic, p);
     rd_kafka_resp_err_t err = rd_kafka_assign(rk, list);
     if (err)
         floor_die("assign", rd_kafka_err2str(err));
