@@ -341,16 +341,23 @@ size_t http_wait_idle(struct http *http, int64_t deadline_ns)
 /* Says why, instead of just closing. What cannot be written at once is not worth waiting for. */
 static void turn_away(struct http *http, int fd)
 {
-    static const char text[] =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\n"
-        "Retry-After: 1\r\nConnection: close\r\nContent-Length: 131\r\n\r\n"
-        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
-        "\"detail\":\"Too many connections: reuse them, or try again.\"}";
-    stats_add(&http->options.stats->turned_away);
-    ssize_t n = send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct answer answer = {0};
+    struct buf text = {0};
+    answer_unavailable(&answer, 1,
+                       "As many connections are open as this gateway takes: reuse them, or try again.");
+    buf_printf(&text, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: %zu\r\n",
+               answer_body(&answer).len);
+    for (size_t i = 0; i < answer.header_count; i++)
+        buf_printf(&text, "%s: %s\r\n", answer.headers[i].name, answer_header_value(&answer, i));
+    buf_append_text(&text, "\r\n");
+    buf_append_slice(&text, answer_body(&answer));
+    ssize_t n = send(fd, buf_slice(&text).p, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)n;
     shutdown(fd, SHUT_WR);
     close(fd);
+    buf_done(&text);
+    answer_done(&answer);
+    stats_add(&http->options.stats->turned_away);
 }
 
 void http_adopt(void *arg, int fd, const struct sockaddr *address, socklen_t length)
