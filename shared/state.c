@@ -226,8 +226,11 @@ static int prepare(struct state *state, const char **ret_wiped)
     if (rc)
         return rc;
     rc = open_tables(state, txn);
-    if (!rc && (*ret_wiped = unusable(state, txn)))
+    const char *why = rc ? NULL : unusable(state, txn);
+    if (why) {
+        *ret_wiped = why;
         rc = drop_all(state, txn);
+    }
     if (!rc)
         rc = stamp(state, txn);
     if (rc) {
