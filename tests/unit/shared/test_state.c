@@ -580,7 +580,7 @@ static void a_foreign_file_is_replaced(void **in_place)
 
 static void a_file_cut_short_is_replaced(void **in_place)
 {
-    static const off_t sizes[] = {100, 4096};
+    static const off_t sizes[] = {100, 4096, 5000, 8192, 20000}; /* the last ones leave LMDB's own header whole */
     struct place *place = *in_place;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         fill(place);
@@ -631,38 +631,94 @@ static void a_folder_that_cannot_be_made_is_an_error(void **in_place)
     assert_non_null(strstr(error.text, "cannot open the state folder"));
 }
 
+/* What the file beside the data says is known before LMDB sees the data. */
+static void note_boot(struct place *place, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/boot", place->dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void after_the_machine_went_down_the_copy_is_made_anew(void **in_place)
+{
+    struct place *place = *in_place;
+    fill(place);
+    close_place(place);
+    note_boot(place, "00000000-0000-0000-0000-000000000000");
+    overwrite(place->data, 2 * 4096, 8 * 4096, 0x5a); /* torn where LMDB would not notice */
+    open_place(place);
+    assert_non_null(place->wiped);
+    assert_empty(place);
+    fill(place);
+    reopen(place); /* an orderly end in this boot */
+    assert_null(place->wiped);
+    assert_entity(place, "1", true, 1, "{}");
+}
+
 /* ---- growing ---- */
 
-/* More than the map holds at first, in one batch and then in further ones; reading keeps working, and so does opening it again. */
+enum { LARGE_COUNT = 34, LARGE_SIZE = 8 * MIB };
+
+/* More than the map holds at first, in one batch. */
+static void fill_beyond_the_map(struct place *place)
+{
+    static struct state_change changes[LARGE_COUNT];
+    char keys_text[LARGE_COUNT][8];
+    char *value = malloc(LARGE_SIZE);
+    assert_non_null(value);
+    memset(value, 'x', LARGE_SIZE);
+    for (int i = 0; i < LARGE_COUNT; i++) {
+        snprintf(keys_text[i], sizeof(keys_text[i]), "%d", i);
+        changes[i] = outcome_of(keys_text[i], keys_text[i], 200, 1000 + i);
+        changes[i].value = slice_make(value, LARGE_SIZE);
+    }
+    apply(place, changes, LARGE_COUNT, 100);
+    free(value);
+}
+
 static void the_map_grows(void **in_place)
 {
-    enum { BATCH = 34, SIZE = 8 * MIB };
     struct place *place = *in_place;
-    static struct state_change changes[BATCH];
-    char keys_text[BATCH][8];
-    char *value = malloc(SIZE);
-    assert_non_null(value);
-    memset(value, 'x', SIZE);
     apply_one(place, event_of("-1", 1, "before"));
     assert_entity(place, "-1", true, 1, "before"); /* a reader exists when the map moves */
-    for (int i = 0; i < BATCH; i++) {
-        snprintf(keys_text[i], sizeof(keys_text[i]), "%d", i);
-        changes[i] = event_of(keys_text[i], 1, "");
-        changes[i].value = slice_make(value, SIZE);
-    }
-    apply(place, changes, BATCH, 100);
+    fill_beyond_the_map(place);
     assert_entity(place, "-1", true, 1, "before");
     reopen(place);
     assert_null(place->wiped);
     bool exists;
     int64_t version;
     struct slice found;
-    assert_true(state_entity(place->state, slice_of(keys_text[BATCH - 1]), &exists, &version, &found));
-    assert_int_equal(found.len, SIZE);
-    assert_int_equal(found.p[SIZE - 1], 'x');
+    assert_true(state_entity(place->state, SLICE("33"), &exists, &version, &found));
+    assert_int_equal(found.len, LARGE_SIZE);
+    assert_int_equal(found.p[LARGE_SIZE - 1], 'x');
     apply_one(place, event_of("-1", 2, "after"));
     assert_entity(place, "-1", true, 2, "after");
-    free(value);
+}
+
+/* LMDB opens a map that is just as large as the data: removing needs room, too. */
+static void a_large_copy_can_be_cleaned_and_emptied_at_once(void **in_place)
+{
+    struct place *place = *in_place;
+    fill_beyond_the_map(place);
+    reopen(place);
+    assert_int_equal(state_expire(place->state, INT64_MAX, 1000, &error), LARGE_COUNT);
+    reopen(place);
+    if (state_wipe(place->state, &error) != 0)
+        fail_msg("%s", error.text);
+    assert_empty(place);
+}
+
+static void a_large_copy_of_something_else_is_wiped(void **in_place)
+{
+    struct place *place = *in_place;
+    fill_beyond_the_map(place);
+    place->binding.topic = "other.events";
+    reopen(place);
+    assert_non_null(place->wiped);
+    assert_empty(place);
 }
 
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
@@ -695,7 +751,10 @@ int main(void)
         IN_PLACE(an_empty_file_is_a_new_copy),
         cmocka_unit_test(a_folder_is_made_with_its_parents),
         IN_PLACE(a_folder_that_cannot_be_made_is_an_error),
+        IN_PLACE(after_the_machine_went_down_the_copy_is_made_anew),
         IN_PLACE(the_map_grows),
+        IN_PLACE(a_large_copy_can_be_cleaned_and_emptied_at_once),
+        IN_PLACE(a_large_copy_of_something_else_is_wiped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,6 +185,8 @@ int producer_send(struct producer *producer, const struct record *rec, const str
     struct record whole = *rec;
     whole.headers = headers->list;
     whole.header_count = headers->count;
+    if (bytes_of(&whole) > FAKE_MAX_BYTES)
+        return -EMSGSIZE;
     producer->sent[producer->count++] = (struct sent){.copy = copy_new(&whole), .opaque = opaque, .offset = -1};
     return 0;
 }
@@ -192,6 +194,11 @@ int producer_send(struct producer *producer, const struct record *rec, const str
 bool producer_connected(const struct producer *producer)
 {
     return true;
+}
+
+size_t producer_max_bytes(const struct producer *producer)
+{
+    return FAKE_MAX_BYTES;
 }
 
 size_t fake_sent_count(const struct producer *producer)

@@ -13,6 +13,8 @@
 
 /** Keys that begin with '9' belong to partition 1, all others to partition 0. */
 #define FAKE_PARTITIONS 2
+/** The largest record a producer takes, headers counted. */
+#define FAKE_MAX_BYTES 100000
 
 /** What a worker is opened with: its producers, reader and consumer. Zeroed memory of `struct worker` becomes usable. */
 void fake_bus_connect(struct worker *worker);

@@ -185,7 +185,10 @@ void rig_ask_at(struct rig *rig, struct ask ask, int64_t offset)
     if (*topic) {
         add(&headers, "kafka_replyTopic", topic);
         add(&headers, "kafka_replyPartition", "3");
-        add(&headers, "kafka_correlationId", ask.id ? ask.id : "no-id");
+        struct slice correlation = slice_of(ask.id ? ask.id : "no-id");
+        if (correlation.len > ENVELOPE_CORRELATION_MAX)
+            correlation.len = ENVELOPE_CORRELATION_MAX;
+        headers_add(&headers, "kafka_correlationId", correlation);
     }
     struct record rec = {.topic = "thing.commands",
                          .partition = 0,

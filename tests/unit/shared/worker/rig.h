@@ -33,7 +33,7 @@ struct rig {
 /** As thing.list does not look at the key and the others need one, NULL is "absent" everywhere. */
 struct ask {
     const char *type, *key, *id, *body, *if_match, *expiry;
-    const char *reply_topic; /* NULL: "replies"; "": no reply address */
+    const char *reply_topic; /* NULL: "replies"; "": no reply address; the correlation id is `id`, as far as it may be */
 };
 
 #define LONG_AGO "2001-01-01T00:00:00Z"
