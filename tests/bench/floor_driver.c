@@ -87,16 +87,22 @@ static void loop(struct driver *driver, int64_t from_ns, int64_t until_ns)
     }
 }
 
-static void print_result(const struct driver *driver)
+/* The plain figures, and beside them p50 and p99 corrected as wrk does, which are those to compare with
+ * wrk's. */
+static void print_result(struct driver *driver)
 {
     const struct floor_options *options = driver->options;
-    const struct histogram *h = &driver->histogram;
+    struct histogram *h = &driver->histogram;
+    uint64_t count = h->total;
     printf("{\"mode\":\"%s\",\"inflight\":%d,\"seconds\":%d,\"count\":%llu,\"rate\":%.1f,\"p50_us\":%.1f,"
-           "\"p99_us\":%.1f,\"p999_us\":%.1f,\"strays\":%llu}\n",
-           options->write ? "write" : "echo", options->in_flight, options->seconds,
-           (unsigned long long)h->total, (double)h->total / options->seconds,
+           "\"p99_us\":%.1f,\"p999_us\":%.1f,",
+           options->write ? "write" : "echo", options->in_flight, options->seconds, (unsigned long long)count,
+           (double)count / options->seconds, (double)histogram_quantile(h, 0.5) / 1e3,
+           (double)histogram_quantile(h, 0.99) / 1e3, (double)histogram_quantile(h, 0.999) / 1e3);
+    histogram_correct(h, options->seconds * NS_PER_S * options->in_flight / (int64_t)count);
+    printf("\"corrected_p50_us\":%.1f,\"corrected_p99_us\":%.1f,\"strays\":%llu}\n",
            (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.99) / 1e3,
-           (double)histogram_quantile(h, 0.999) / 1e3, (unsigned long long)driver->strays);
+           (unsigned long long)driver->strays);
 }
 
 int floor_driver(const struct floor_options *options)

@@ -19,5 +19,11 @@ void histogram_add(struct histogram *histogram, int64_t ns);
 /** The value in ns that `fraction` (0 to 1) of all are at or below; the middle of its bucket. 0 when empty.
  */
 int64_t histogram_quantile(const struct histogram *histogram, double fraction);
+/**
+ * Adds the requests that a closed loop did not send while it waited for a slow one, had it sent one every
+ * `expected_ns`: the way wrk does it (stats_correct() in its stats.c), because the figures stand beside
+ * wrk's.
+ */
+void histogram_correct(struct histogram *histogram, int64_t expected_ns);
 
 #endif
