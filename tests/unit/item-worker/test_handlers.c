@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 #include "handlers.h"
@@ -110,6 +111,108 @@ static void puts_and_deletes(void **state)
     expect_problem((struct given){"item.delete", "7", NULL, NULL}, 404, "Item not found");
 }
 
+/* ---- item.list, on a partition that is an array ---- */
+
+struct scan {
+    const char *const *keys, *const *states; /* in key order */
+    size_t count, at;
+};
+
+bool scan_seek(struct scan *scan, struct slice after)
+{
+    scan->at = 0;
+    while (after.p && scan->at < scan->count && atoll(scan->keys[scan->at]) <= atoll(after.p))
+        scan->at++;
+    return scan->at < scan->count;
+}
+
+bool scan_next(struct scan *scan)
+{
+    return ++scan->at < scan->count;
+}
+
+struct slice scan_key(const struct scan *scan)
+{
+    return slice_of(scan->keys[scan->at]);
+}
+
+struct slice scan_state(const struct scan *scan)
+{
+    return slice_of(scan->states[scan->at]);
+}
+
+static struct decision list(struct scan *scan, const char *body)
+{
+    struct command cmd = {.body = slice_of(body)};
+    struct call call = {.cmd = &cmd, .scan = scan};
+    struct decision d = {0};
+    for (const struct operation *op = item_service.operations; op->type; op++) {
+        if (op->scope == SCOPE_PARTITION)
+            op->handler(&call, &d);
+    }
+    buf_append(&d.body, "", 1);
+    return d;
+}
+
+static void expect_page(const char *body, const char *page)
+{
+    static const char *const keys[] = {"-5", "2", "10"}, *const states[] = {"{\"id\":-5}", "{\"id\":2}", "{\"id\":10}"};
+    struct scan scan = {keys, states, 3, 0};
+    struct decision d = list(&scan, body);
+    assert_int_equal(d.status, 200);
+    assert_int_equal(d.effect, EFFECT_NONE);
+    assert_string_equal(d.body.data, page);
+    done(&d);
+}
+
+static void lists(void **state)
+{
+    expect_page(NULL, "{\"items\":[{\"id\":-5},{\"id\":2},{\"id\":10}],\"more\":false}");
+    expect_page("{\"after\":null}", "{\"items\":[{\"id\":-5},{\"id\":2},{\"id\":10}],\"more\":false}");
+    expect_page("{\"limit\":3}", "{\"items\":[{\"id\":-5},{\"id\":2},{\"id\":10}],\"more\":false}");
+    expect_page("{\"limit\":2}", "{\"items\":[{\"id\":-5},{\"id\":2}],\"more\":true}");
+    expect_page("{\"limit\":1,\"after\":\"-5\"}", "{\"items\":[{\"id\":2}],\"more\":true}");
+    expect_page("{\"limit\":9,\"after\":\"2\"}", "{\"items\":[{\"id\":10}],\"more\":false}");
+    expect_page("{\"after\":\"9223372036854775807\"}", "{\"items\":[],\"more\":false}");
+}
+
+static void refuses_lists(void **state)
+{
+    static const struct {
+        const char *body, *words;
+    } bad[] = {
+        {"{\"limit\":0}", "limit"},       {"{\"limit\":1001}", "limit"},  {"{\"limit\":\"5\"}", "limit"},
+        {"{\"after\":5}", "after"},       {"{\"after\":\"\"}", "after"},  {"{\"after\":\"x\"}", "after"},
+        {"{\"after\":\"007\"}", "after"}, {"{\"after\":\"-0\"}", "after"}, {"{\"after\":\"9223372036854775808\"}", "after"},
+        {"{\"next\":\"5\"}", "next"},     {"[", "JSON"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct scan scan = {0};
+        struct decision d = list(&scan, bad[i].body);
+        assert_int_equal(d.status, 422);
+        if (!strstr(d.body.data, bad[i].words))
+            fail_msg("\"%s\" is not in %s", bad[i].words, d.body.data);
+        done(&d);
+    }
+}
+
+/* A thousand of the largest items would be more than a Kafka record takes: the page ends early and says so. */
+static void a_page_is_bounded_in_bytes(void **state)
+{
+    static char large[60 * 1024];
+    static const char *keys[20], *states[20];
+    memset(large, 'x', sizeof(large) - 1);
+    for (size_t i = 0; i < 20; i++) {
+        keys[i] = "1";
+        states[i] = large;
+    }
+    struct scan scan = {keys, states, 20, 0};
+    struct decision d = list(&scan, "{\"limit\":1000}");
+    assert_in_range(d.body.len, ITEM_LIST_BYTES_MAX, ITEM_LIST_BYTES_MAX + sizeof(large) + 100);
+    assert_non_null(strstr(d.body.data, "\"more\":true"));
+    done(&d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +220,9 @@ int main(void)
         cmocka_unit_test(refuses_bodies),
         cmocka_unit_test(gets),
         cmocka_unit_test(puts_and_deletes),
+        cmocka_unit_test(lists),
+        cmocka_unit_test(refuses_lists),
+        cmocka_unit_test(a_page_is_bounded_in_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
