@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "json.h"
 #include "kernels/kernels.h"
+#include "utf8.h"
 
 static const struct json_member start_members[] = {
     {"kind", JSON_STRING, true, 1, 64},
@@ -52,6 +53,10 @@ static void compute_admit(const struct call *call, struct decision *ret_decision
 {
     const struct kind *kind;
     struct json_object *params;
+    if (!utf8_is_text(call->cmd->key)) { /* it becomes a JSON string */
+        decide_problem(ret_decision, 422, "The record key, the computation's id, must be UTF-8 without control characters");
+        return;
+    }
     if (call->before.exists) {
         decide_problem(ret_decision, 409, "There is a computation with this id already; use a new one for each");
         return;

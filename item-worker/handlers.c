@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happens to one item: create, get, put, delete, and a page of them. Pure functions; the state of an
- * item is
- * {"id":…,"name":…,"description":…}, exactly these members in this order.
+ * What happens to one item: create, get, put, delete, and a page of them. Pure functions.
+ *
+ * An item's state is {"id":…,"name":…,"description":…}, exactly these members in this order.
  *
  * To add an operation: a handler and a row in `operations`. Versions, ETags and If-Match are the runtime's.
  */

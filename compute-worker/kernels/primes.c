@@ -66,21 +66,29 @@ static bool find_base_primes(struct sieve *sieve, int64_t limit)
     return true;
 }
 
+/* Strikes out every multiple of `p` from byte `j` on; returns the next one's byte, at or behind `len`. */
+KERNEL_HOT static uint64_t strike_out(uint8_t *segment, size_t len, uint32_t p, uint64_t j)
+{
+    for (; j < len; j += p)
+        segment[j] = 0;
+    return j;
+}
+
+KERNEL_HOT static int64_t count_left(const uint8_t *segment, size_t len)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < len; i++)
+        count += segment[i];
+    return count;
+}
+
 /* Primes among the `len` odd numbers of the next segment. */
 static int64_t count_segment(struct sieve *sieve, size_t len)
 {
     memset(sieve->segment, 1, len);
-    for (size_t k = 0; k < sieve->count; k++) {
-        uint32_t p = sieve->primes[k];
-        uint64_t j = sieve->next[k];
-        for (; j < len; j += p)
-            sieve->segment[j] = 0;
-        sieve->next[k] = j - len;
-    }
-    int64_t count = 0;
-    for (size_t i = 0; i < len; i++)
-        count += sieve->segment[i];
-    return count;
+    for (size_t k = 0; k < sieve->count; k++)
+        sieve->next[k] = strike_out(sieve->segment, len, sieve->primes[k], sieve->next[k]) - len;
+    return count_left(sieve->segment, len);
 }
 
 enum kernel_end primes_count(int64_t n, const struct job *job, int64_t *ret_count)

@@ -50,6 +50,17 @@ static void admits_and_refuses(void **state)
     expect_admission("nonsense", false, 422, "JSON");
 }
 
+/* The id is written into JSON. */
+static void an_id_is_text(void **state)
+{
+    struct command cmd = {.key = SLICE("job\xff"), .body = SLICE("{\"kind\":\"primes\",\"params\":{\"n\":10}}")};
+    struct call call = {.cmd = &cmd};
+    struct decision d = {0};
+    operation("compute.start")->admit(&call, &d);
+    assert_int_equal(d.status, 422);
+    done(&d);
+}
+
 static struct decision start(struct job *job)
 {
     struct command cmd = {.key = SLICE("job \"1\""), .body = SLICE("{\"kind\":\"primes\",\"params\":{\"n\":100}}")};
@@ -104,6 +115,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(admits_and_refuses),
+        cmocka_unit_test(an_id_is_text),
         cmocka_unit_test(start_writes_the_whole_state),
         cmocka_unit_test(a_late_start_is_stopped),
         cmocka_unit_test(gets),

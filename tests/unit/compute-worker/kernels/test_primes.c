@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 
+#include "clock.h"
 #include "kernels/kernels.h"
 
 static int64_t count(int64_t n)
@@ -37,7 +39,7 @@ static void every_small_n(void **state)
 /* OEIS A006880. */
 static void powers_of_ten(void **state)
 {
-    static const int64_t known[] = {4, 25, 168, 1229, 9592, 78498, 664579, 5761455};
+    static const int64_t known[] = {4, 25, 168, 1229, 9592, 78498, 664579, 5761455, 50847534};
     int64_t n = 10;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++, n *= 10)
         assert_int_equal(count(n), known[i]);
@@ -61,6 +63,26 @@ static void stops(void **state)
     assert_int_equal(result, -1);
 }
 
+static void *set_stop(void *arg)
+{
+    struct job *job = arg;
+    atomic_store(&job->stop, true);
+    return NULL;
+}
+
+/* The largest count takes many seconds: it ends as soon as it is told to while it runs, or its deadline comes. */
+static void stops_in_the_middle(void **state)
+{
+    struct job job = {.deadline_ns = INT64_MAX}, late = {.deadline_ns = clock_mono_ns() + 20 * CLOCK_NS_PER_MS};
+    int64_t result = -1;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, set_stop, &job), 0);
+    assert_int_equal(primes_count(INT64_C(10000000000), &job, &result), KERNEL_STOPPED);
+    pthread_join(thread, NULL);
+    assert_int_equal(primes_count(INT64_C(10000000000), &late, &result), KERNEL_STOPPED);
+    assert_int_equal(result, -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -68,6 +90,7 @@ int main(void)
         cmocka_unit_test(powers_of_ten),
         cmocka_unit_test(borders_of_segments),
         cmocka_unit_test(stops),
+        cmocka_unit_test(stops_in_the_middle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
