@@ -30,6 +30,7 @@ struct consumer {
     rd_kafka_queue_t *queue;
     int fd;
     bool assigned;
+    size_t flowing; /* partitions that are not paused */
     /* what assign() was given, by partition: a first resume there needs no seek */
     rd_kafka_topic_partition_list_t *assignment;
     char fatal[BUS_ERROR_SIZE];
@@ -89,6 +90,7 @@ static void take(struct consumer *consumer, rd_kafka_topic_partition_list_t *par
     }
     consumer->assignment = start;
     consumer->assigned = true;
+    consumer->flowing = 0;
     call_assigned(consumer, parts);
 }
 
@@ -305,7 +307,7 @@ int consumer_resume(struct consumer *consumer, int32_t partition, int64_t offset
     }
     if (!err)
         err = rk_errno(rd_kafka_resume_partitions(consumer->rk, list));
-    if (!err && offset != CONSUMER_CONTINUE)
+    if (!err && consumer->flowing++ == 0)
         wake_fetcher(consumer, partition);
     rd_kafka_topic_partition_list_destroy(list);
     return err;
@@ -315,6 +317,8 @@ int consumer_pause(struct consumer *consumer, int32_t partition)
 {
     rd_kafka_topic_partition_list_t *list = one_partition(consumer, partition, RD_KAFKA_OFFSET_INVALID);
     int err = rk_errno(rd_kafka_pause_partitions(consumer->rk, list));
+    if (!err && consumer->flowing > 0)
+        consumer->flowing--;
     rd_kafka_topic_partition_list_destroy(list);
     return err;
 }

@@ -36,6 +36,7 @@ class Load:
                 return response
             with self.lock:
                 self.retries += 1
+                self.cluster.supervise()
             if time.monotonic() > end:
                 with self.lock:
                     self.faults.append(f"gave up: {response.status if response else fault} {response.body if response else ''}")

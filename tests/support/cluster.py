@@ -111,6 +111,12 @@ class Cluster:
             shutil.rmtree(self.state_dir(process.name), ignore_errors=True)
         process.start().wait_ready()
 
+    def supervise(self):
+        """Restarts what ended by itself saying that it must be restarted, as any supervisor would."""
+        for process in self.item_workers + self.compute_workers + self.gateways:
+            if process.wanted and not process.running() and "must be restarted" in process.tail():
+                process.start()
+
     # ---- ending ----
 
     def stop(self):

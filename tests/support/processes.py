@@ -52,8 +52,10 @@ class Process:
         self.log_path = pathlib.Path(folder) / f"{name}.log"
         self.ready_path = pathlib.Path(folder) / f"{name}.ready"
         self.popen = None
+        self.wanted = False  # it should be running: see Cluster.supervise()
 
     def start(self):
+        self.wanted = True
         self.ready_path.unlink(missing_ok=True)
         log = open(self.log_path, "ab")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ROUNDTRIP_")}
@@ -87,6 +89,7 @@ class Process:
 
     def stop(self, seconds=20):
         """SIGTERM, then its exit code; SIGKILL when it does not listen."""
+        self.wanted = False
         if not self.running():
             return self.popen.returncode if self.popen else None
         self.signal(signal.SIGCONT)
@@ -99,6 +102,7 @@ class Process:
             raise AssertionError(f"{self.name} did not stop within {seconds * SLACK:.0f} s\n{self.tail()}") from None
 
     def kill(self):
+        self.wanted = False
         if self.running():
             self.popen.kill()
             self.popen.wait()
