@@ -328,13 +328,19 @@ static bool torn(int rc)
            rc == MDB_PAGE_NOTFOUND || rc == EINVAL;
 }
 
+static bool has_data(const char *dir)
+{
+    char path[4096];
+    return (size_t)snprintf(path, sizeof(path), "%s/data.mdb", dir) < sizeof(path) && access(path, F_OK) == 0;
+}
+
 /* Drops files that an unclean end of the machine may have torn, and notes that they are open in this boot. */
 static int note_boot(const struct state *state, const char *dir, const char **ret_wiped)
 {
     char boot[64], noted[64];
     read_line(BOOT_ID_FILE, boot);
     read_line(state->boot_path, noted);
-    if (*noted && strcmp(noted, boot) != 0 && strcmp(noted, "closed") != 0) {
+    if (strcmp(noted, boot) != 0 && strcmp(noted, "closed") != 0 && has_data(dir)) {
         remove_files(dir);
         *ret_wiped = "the machine went down while it was open";
     }
@@ -346,7 +352,7 @@ int state_open(const char *dir, const struct state_binding *binding, struct stat
 {
     struct state *state = calloc(1, sizeof(*state));
     if (!state)
-        return -ENOMEM;
+        return fail(ENOMEM, "cannot open the state folder", ret_error);
     *ret_wiped = NULL;
     state->checkpoint = -1;
     state->int64_keys = binding->int64_keys;
@@ -524,6 +530,8 @@ int state_apply(struct state *state, const struct state_change *changes, size_t 
         int rc = apply_all(state, changes, count, next_offset, &reader);
         if (rc == MDB_MAP_FULL && grow_map(state) == 0)
             continue; /* nothing was applied: the same batch again, with more room */
+        if (torn(rc)) /* the next start must not meet the same damage */
+            (void)write_line(state->boot_path, "torn");
         if (rc)
             return fail(rc, "cannot write the state", ret_error);
         state->checkpoint = next_offset;

@@ -10,11 +10,6 @@
 
 #define DEAD_PREFIX "__dlq.errors."
 
-static struct slice trace(const struct work *work, const char *name)
-{
-    return work->msg ? record_header(&work->msg->rec, name) : SLICE_NONE;
-}
-
 void letters_event(struct work *work, struct headers *ret_headers, struct record *ret_rec)
 {
     struct partition *p = work->partition;
@@ -39,8 +34,8 @@ void letters_event(struct work *work, struct headers *ret_headers, struct record
         .reply_body = body_is_state ? SLICE_NONE : work->answer.body,
         .content_type = work->answer.content_type,
         .time = slice_make(work->event_time, (size_t)time_len),
-        .traceparent = trace(work, "traceparent"),
-        .tracestate = trace(work, "tracestate"),
+        .traceparent = work->cmd.traceparent,
+        .tracestate = work->cmd.tracestate,
     };
     headers_init(ret_headers);
     envelope_encode_event(&event, ret_headers);
@@ -95,8 +90,8 @@ bool letters_reply(struct work *work, const char *allowed, struct headers *ret_h
         .content_type = work->answer.content_type,
         .retry_after = work->answer.retry_after,
         .replayed = work->answer.replayed,
-        .traceparent = trace(work, "traceparent"),
-        .tracestate = trace(work, "tracestate"),
+        .traceparent = work->cmd.traceparent,
+        .tracestate = work->cmd.tracestate,
         .body = work->answer.body.p ? work->answer.body : SLICE(""),
     };
     headers_init(ret_headers);

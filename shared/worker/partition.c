@@ -86,8 +86,21 @@ static void untable(struct work *work)
 
 /* ---- commands in ---- */
 
+/* The committed offset lies beyond the log's end: it is another log, and all of it is to be worked on. */
+static void start_over(struct partition *p, int64_t offset)
+{
+    log_error("the command log ends before the committed offset; was the topic made anew? Starting at its beginning",
+              "partition=%d committed=%lld first=%lld", p->number, (long long)p->offsets.next, (long long)offset);
+    offsets_done(&p->offsets);
+    offsets_init(&p->offsets, offset);
+    p->position = offset;
+}
+
 void partition_take(struct partition *p, struct message *msg)
 {
+    if (p->phase == PARTITION_SERVING && p->first_command && msg->rec.offset < p->offsets.next)
+        start_over(p, msg->rec.offset);
+    p->first_command = false;
     if (p->phase != PARTITION_SERVING || msg->rec.offset < p->offsets.next) {
         message_free(msg); /* comes again once the partition serves, or came before */
         return;

@@ -121,6 +121,7 @@ static void serve(struct partition *p)
     offsets_done(&p->offsets);
     offsets_init(&p->offsets, floor < 0 ? 0 : floor);
     p->flow_paused = false;
+    p->first_command = true;
     if (consumer_resume(p->worker->consumer, p->number, floor) != 0) {
         p->phase = PARTITION_REPAIRING;
         recover_restart(p, "its commands cannot be read", RESTART_NS);
@@ -233,6 +234,14 @@ static struct state_change void_change(const struct record *rec)
     return (struct state_change){.kind = STATE_VOID, .offset = rec->offset, .key = rec->key};
 }
 
+/* Can an entity of this service have that key? A foreign writer's other keys touch nothing. */
+static bool possible_key(const struct service *service, struct slice key)
+{
+    int64_t value;
+    return key.p && key.len > 0 && key.len <= ENVELOPE_KEY_MAX &&
+           (service->key_order != KEY_INT64 || state_key_is_int64(key, &value));
+}
+
 /* What a record of the log does to the local copy, and to the claim in force. False: nothing. */
 static bool change_of(struct partition *p, const struct record *rec, struct state_change *ret_change)
 {
@@ -243,7 +252,7 @@ static bool change_of(struct partition *p, const struct record *rec, struct stat
         *ret_change = (struct state_change){.kind = STATE_CLAIM, .offset = rec->offset, .key = claim_id};
         return true;
     }
-    if (!rec->key.p || rec->key.len == 0 || rec->key.len > ENVELOPE_KEY_MAX)
+    if (!possible_key(p->worker->service, rec->key))
         return false;
     *ret_change = void_change(rec);
     if (envelope_decode_event(rec, &event) != ENVELOPE_OK || !journal_event_valid(&p->reader, event.claim)) {

@@ -115,7 +115,7 @@ struct partition {
     int64_t since_ns;  /* when the claim was sent */
     int64_t claim_offset, replayed_until, replay_logged_ns;
     int64_t idle_check_ns;
-    bool flow_paused, floor_dirty;
+    bool flow_paused, floor_dirty, first_command;
 
     struct state *state;
     struct journal_reader reader;
