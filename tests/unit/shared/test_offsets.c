@@ -118,6 +118,21 @@ static void the_ring_grows_with_its_marks(void **unused)
     offsets_done(&offsets);
 }
 
+static void a_full_ring_grows_before_it_meets_itself(void **unused)
+{
+    struct offsets offsets;
+    offsets_init(&offsets, 0);
+    for (int64_t o = 0; o < 64; o++)
+        begin(&offsets, o);
+    size_t full = offsets.capacity;
+    assert_int_equal(full, 64); /* else this test is about nothing */
+    begin(&offsets, 64);
+    assert_false(offsets_finish(&offsets, 64));
+    assert_true(offsets_finish(&offsets, 0));
+    assert_int_equal(offsets.floor, 1);
+    offsets_done(&offsets);
+}
+
 static void done_leaves_an_empty_one(void **unused)
 {
     struct offsets offsets;
@@ -179,6 +194,7 @@ int main(void)
         cmocka_unit_test(a_gap_after_everything_needs_no_room),
         cmocka_unit_test(a_redelivery_is_refused),
         cmocka_unit_test(the_ring_grows_with_its_marks),
+        cmocka_unit_test(a_full_ring_grows_before_it_meets_itself),
         cmocka_unit_test(done_leaves_an_empty_one),
         cmocka_unit_test(random_orders_agree_with_a_plain_list),
     };

@@ -42,12 +42,14 @@ static void delete(const struct call *call, struct decision *d)
 
 static void get(const struct call *call, struct decision *d)
 {
-    if (call->running)
+    if (call->running) {
         decide_status(d, 202);
-    else if (!call->before.exists)
+        buf_append_slice(&d->body, call->before.state);
+    } else if (!call->before.exists) {
         decide_problem(d, 404, "Thing not found");
-    else
+    } else {
         decide_state(d, call);
+    }
 }
 
 static void list(const struct call *call, struct decision *d)
@@ -76,6 +78,12 @@ static void work(const struct call *call, struct decision *d)
     put_body(call, d, call->before.exists ? 200 : 201);
 }
 
+static void append(const struct call *call, struct decision *d)
+{
+    buf_append_slice(&d->state, call->before.state);
+    put_body(call, d, 200);
+}
+
 static void gate(const struct call *call, struct decision *d)
 {
     if (slice_is(call->before.state, "shut"))
@@ -91,6 +99,8 @@ static const struct operation operations[] = {
     {.type = "thing.mute", .kind = OPERATION_WRITE, .handler = mute},
     {.type = "thing.large", .kind = OPERATION_READ, .handler = large},
     {.type = "thing.work", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = work, .event_type = "thing.worked"},
+    {.type = "thing.append", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = append},
+    {.type = "thing.rogue", .kind = OPERATION_READ, .handler = put},
     {.type = "thing.gated", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = work, .admit = gate},
     {.type = NULL},
 };

@@ -16,11 +16,13 @@
  *   thing.create  400 when it exists, else 201 with the body as its state
  *   thing.put     404 when it does not exist, else 200
  *   thing.delete  404 or 204
- *   thing.get     404; 202 while a pooled write of the key runs; or its state
+ *   thing.get     404; 202 and the state so far while a pooled write of the key runs; or its state
  *   thing.list    all keys and states of the partition (partition-scoped)
  *   thing.mute    a write that decides nothing
  *   thing.large   a read that answers with 100 bytes
  *   thing.work    like create or put, on the pool
+ *   thing.append  its body behind the state before, on the pool
+ *   thing.rogue   thing.put, but called a read
  *   thing.gated   the same, but an entity whose state is "shut" refuses with 409 before the pool
  */
 struct rig {

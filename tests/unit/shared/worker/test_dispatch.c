@@ -472,13 +472,63 @@ static void a_duplicate_of_a_running_write_waits_for_it(void **unused)
 static void a_pooled_handler_sees_the_state_before_even_when_it_is_applied_meanwhile(void **unused)
 {
     done("thing.create", "1", "a", "old", 201);
-    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "b", .body = "new"});
+    rig_ask(rig, (struct ask){.type = "thing.append", .key = "1", .id = "b", .body = "+new"});
     partition_apply(&rig->partitions[0]);
     done("thing.create", "2", "c", "other", 201);
     partition_apply(&rig->partitions[0]);
+    done("thing.get", "1", "g", NULL, 202);
+    assert_slice(last_reply().body, "old"); /* what runs has changed nothing yet */
     fake_run_task();
     assert_int_equal(last_event().status, 200);
     assert_int_equal(last_event().version, 2);
+    assert_slice(last_event().state, "old+new");
+}
+
+/* What waits for another reason than a running write of its key holds its place as well. */
+static void a_write_stays_behind_a_queued_one_of_its_key(void **unused)
+{
+    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "{}", .expiry = FAR_OFF});
+    rig_ask(rig, (struct ask){.type = "thing.create", .key = "2", .id = "a", .body = "first"});
+    rig_ask(rig, (struct ask){.type = "thing.create", .key = "2", .id = "b", .body = "second"});
+    assert_int_equal(rig_events(rig), 0);
+    fake_run_task();
+    rig_acknowledge_events(rig);
+    static const int statuses[] = {201, 422, 201};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(rig_reply(rig, i).status, statuses[i]);
+}
+
+static void a_result_counts_though_its_deadline_passes_before_it_is_served(void **unused)
+{
+    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "{}", .expiry = FAR_OFF});
+    struct work *work = partition_running(&rig->partitions[0], SLICE("1"));
+    fake_begin_task();
+    work->cmd.expiry_ms = 1;
+    fake_end_task();
+    assert_int_equal(last_event().status, 201);
+    assert_true(last_event().binding);
+}
+
+/* It waits in the pool's queue until its deadline has passed: the handler is not called. */
+static void a_job_whose_deadline_passed_before_its_turn_has_no_effect(void **unused)
+{
+    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "{}", .expiry = FAR_OFF});
+    partition_running(&rig->partitions[0], SLICE("1"))->cmd.expiry_ms = 1;
+    fake_run_task();
+    assert_int_equal(last_event().status, 504);
+    assert_false(last_event().binding);
+    assert_false(last_event().exists);
+}
+
+static void a_read_has_no_effect_whatever_its_handler_says(void **unused)
+{
+    done("thing.create", "1", "a", "old", 201);
+    done("thing.rogue", "1", "b", "new", 200);
+    assert_slice(last_reply().etag, "\"1\"");
+    assert_slice(last_reply().body, "");
+    assert_int_equal(rig_events(rig), 1);
+    done("thing.get", "1", "c", NULL, 200);
+    assert_slice(last_reply().body, "old");
 }
 
 static void admission_decides_before_the_pool(void **unused)
@@ -551,6 +601,10 @@ int main(void)
         WITH_RIG(pooled_writes_of_one_key_run_one_after_the_other),
         WITH_RIG(a_duplicate_of_a_running_write_waits_for_it),
         WITH_RIG(a_pooled_handler_sees_the_state_before_even_when_it_is_applied_meanwhile),
+        WITH_RIG(a_write_stays_behind_a_queued_one_of_its_key),
+        WITH_RIG(a_result_counts_though_its_deadline_passes_before_it_is_served),
+        WITH_RIG(a_job_whose_deadline_passed_before_its_turn_has_no_effect),
+        WITH_RIG(a_read_has_no_effect_whatever_its_handler_says),
         WITH_RIG(admission_decides_before_the_pool),
         WITH_RIG(an_expired_pooled_write_does_not_reach_the_pool),
         WITH_RIG(a_deadline_of_centuries_is_none_to_a_job),

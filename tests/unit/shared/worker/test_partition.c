@@ -119,6 +119,18 @@ static void offsets_are_done_in_any_order(void **unused)
     assert_int_equal(floor_now(), 3);
 }
 
+static void an_offset_that_comes_twice_is_taken_once(void **unused)
+{
+    struct ask create = {.type = "thing.create", .key = "1", .id = "a", .body = "{}"};
+    rig_ask_at(rig, create, 5);
+    rig_ask_at(rig, create, 5);
+    rig_ask_at(rig, create, 4);
+    rig_acknowledge_events(rig);
+    assert_int_equal(rig_replies(rig), 1);
+    assert_int_equal(rig->worker.count.commands, 1);
+    assert_false(rig->worker.failed);
+}
+
 /* ---- not every command is answered ---- */
 
 static const char *const silent_topics[] = {"", "item.events", "repliesx", "thing.commands"};
@@ -317,6 +329,7 @@ int main(void)
         WITH_RIG(a_read_sees_the_writes_before_it_and_no_later_ones),
         WITH_RIG(a_list_shows_what_is_final_in_key_order),
         WITH_RIG(offsets_are_done_in_any_order),
+        WITH_RIG(an_offset_that_comes_twice_is_taken_once),
         WITH_RIG(who_gave_no_allowed_address_gets_no_answer),
         WITH_RIG(a_reply_that_fails_or_cannot_be_sent_does_not_hold_the_offset),
         WITH_RIG(a_state_too_large_for_a_record_is_refused),

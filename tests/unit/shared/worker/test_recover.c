@@ -2,7 +2,7 @@
 /* Claims taken, lost and taken again: nothing void is answered, nothing acknowledged is lost, nothing happens twice. */
 #include "rig.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 
 static struct rig *rig, *other; /* `other` is a second process on the same log, where a test needs one */
 
@@ -92,6 +92,42 @@ static void what_was_written_before_is_there(void **unused)
     assert_true(rig_reply(other, 0).replayed);
     rig_ask_at(other, get_one, 1);
     assert_slice(rig_reply(other, 1).body, "one");
+}
+
+/* More than a batch, several writers, and an outcome that does not bind: a new copy of it is like the old one. */
+static void a_long_log_is_read_whole(void **unused)
+{
+    enum { EVENTS = 1100 };
+    struct ask late = {.type = "thing.create", .key = "5", .id = "late", .body = "{}", .expiry = LONG_AGO};
+    for (int i = 0; i < EVENTS; i++) {
+        char key[16], id[16];
+        snprintf(key, sizeof(key), "%d", i % 700 + 1000);
+        snprintf(id, sizeof(id), "id-%d", i);
+        rig_ask(rig, (struct ask){.type = i < 700 ? "thing.create" : "thing.put", .key = key, .id = id, .body = id});
+        if (i == 400) {
+            rig_acknowledge_events(rig);
+            recover_restart(part(rig), "test", 0);
+            serve_again(rig);
+            rig->next_offset = i + 1;
+        }
+    }
+    rig_ask(rig, late);
+    rig_acknowledge_events(rig);
+    other = rig_new(EVENTS + 1);
+    rig_recover(other);
+    assert_int_equal(part(other)->phase, PARTITION_SERVING);
+    assert_int_equal(state_checkpoint(part(other)->state), fake_log_end());
+    other->next_offset = EVENTS + 1;
+    rig_ask(other, (struct ask){.type = "thing.get", .key = "1399", .id = "g"});
+    rig_ask(other, (struct ask){.type = "thing.get", .key = "1699", .id = "h"});
+    assert_slice(rig_reply(other, 0).body, "id-1099");
+    assert_slice(rig_reply(other, 0).etag, "\"2\"");
+    assert_slice(rig_reply(other, 1).body, "id-699");
+    late.expiry = NULL;
+    rig_ask(other, late);
+    rig_acknowledge_events(other);
+    assert_reply(other, 2, "late", 201);
+    assert_false(rig_reply(other, 2).replayed);
 }
 
 /* ---- losing ---- */
@@ -199,7 +235,9 @@ static void what_a_void_record_hides_is_appended_again(void **unused)
     assert_null(first.command_id.p);
     assert_false(second.exists); /* 3 never was */
     assert_int_equal(second.version, 0);
-    rig_acknowledge_events(other);
+    fake_acknowledge(other->worker.events);
+    assert_int_equal(part(other)->phase, PARTITION_REPAIRING); /* one is not all */
+    fake_acknowledge(other->worker.events);
     assert_int_equal(part(other)->phase, PARTITION_SERVING);
     char key[16];
     size_t len;
@@ -220,6 +258,23 @@ static void an_idle_owner_notices_that_it_was_deposed(void **unused)
     part(rig)->idle_check_ns = 0;
     rig_turn(rig, INT64_MAX / 2);
     assert_int_equal(part(rig)->phase, PARTITION_WAITING);
+}
+
+/* The log is longer than what was acknowledged, but by the owner's own events. */
+static void an_owner_with_events_on_their_way_is_not_deposed(void **unused)
+{
+    rig_ask(rig, create_one);
+    rig_ask(rig, put_two);
+    fake_land(rig->worker.events);
+    fake_land(rig->worker.events);
+    part(rig)->idle_check_ns = 0;
+    rig_turn(rig, INT64_MAX / 2);
+    assert_int_equal(part(rig)->phase, PARTITION_SERVING);
+    rig_acknowledge_events(rig);
+    assert_int_equal(rig_replies(rig), 2);
+    part(rig)->idle_check_ns = 0;
+    rig_turn(rig, INT64_MAX / 2);
+    assert_int_equal(part(rig)->phase, PARTITION_SERVING);
 }
 
 /*
@@ -276,6 +331,7 @@ static void a_revoked_partition_keeps_what_is_final_for_the_next_time(void **unu
     recover_revoked(part(rig));
     assert_int_equal(part(rig)->phase, PARTITION_AWAY);
     assert_null(part(rig)->state);
+    part(rig)->reader = (struct journal_reader){0}; /* as in a new process: only the copy knows the claim in force */
     recover_assigned(part(rig), 1);
     rig_acknowledge_events(rig);
     rig_turn(rig, 0);
@@ -319,12 +375,14 @@ int main(void)
         WITH_RIG(a_partition_is_claimed_read_and_then_served),
         WITH_RIG(a_claim_that_fails_is_tried_again),
         WITH_RIG(what_was_written_before_is_there),
+        WITH_RIG(a_long_log_is_read_whole),
         WITH_RIG(after_an_uncertain_delivery_the_log_decides),
         WITH_RIG(what_was_on_its_way_at_a_restart_counts_once),
         WITH_RIG(commands_that_arrive_while_waiting_come_again),
         WITH_RIG(a_deposed_owner_answers_nothing),
         WITH_RIG(what_a_void_record_hides_is_appended_again),
         WITH_RIG(an_idle_owner_notices_that_it_was_deposed),
+        WITH_RIG(an_owner_with_events_on_their_way_is_not_deposed),
         WITH_RIG(a_sleeper_that_claimed_first_cannot_answer_a_later_read),
         WITH_RIG(a_sleeper_that_finds_a_write_expired_cannot_answer_a_later_read),
         WITH_RIG(a_revoked_partition_keeps_what_is_final_for_the_next_time),
