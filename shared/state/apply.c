@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bringing records of the log into the store, and taking old outcomes out. */
+#include "state/store.h"
+
+static int put_entity(struct state *state, MDB_txn *txn, const struct state_change *change)
+{
+    char scratch[8];
+    MDB_val k = state_val(state_disk_key(state, change->key, scratch));
+    struct entity_head head = {.version = change->version, .exists = change->exists};
+    MDB_val v = {sizeof(head) + change->value.len, NULL};
+    int rc = mdb_put(txn, state->tables[ENTITIES], &k, &v, MDB_RESERVE);
+    if (rc)
+        return rc;
+    memcpy(v.mv_data, &head, sizeof(head));
+    if (change->value.len)
+        memcpy((char *)v.mv_data + sizeof(head), change->value.p, change->value.len);
+    rc = mdb_del(txn, state->tables[REPAIRS], &k, NULL);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static struct slice time_key(int64_t time_ms, struct slice id, char scratch[8 + STATE_KEY_MAX])
+{
+    size_t len = id.len < STATE_KEY_MAX - 8 ? id.len : STATE_KEY_MAX - 8;
+    state_put_be64((uint64_t)time_ms, scratch);
+    memcpy(scratch + 8, id.p, len);
+    return slice_make(scratch, 8 + len);
+}
+
+static int put_outcome(struct state *state, MDB_txn *txn, struct slice id, const struct state_outcome *outcome)
+{
+    struct outcome_head head = {.version = outcome->version,
+                                .time_ms = outcome->time_ms,
+                                .status = outcome->status,
+                                .binding = outcome->binding,
+                                .exists = outcome->exists,
+                                .fingerprint_len = (uint32_t)outcome->fingerprint.len,
+                                .body_len = (uint32_t)outcome->body.len,
+                                .content_type_len = (uint32_t)outcome->content_type.len,
+                                .location_len = (uint32_t)outcome->location.len};
+    const struct slice parts[] = {outcome->fingerprint, outcome->body, outcome->content_type, outcome->location};
+    size_t size = sizeof(head);
+    for (size_t i = 0; i < 4; i++)
+        size += parts[i].len;
+    MDB_val k = state_val(id), v = {size, NULL};
+    int rc = mdb_put(txn, state->tables[OUTCOMES], &k, &v, MDB_RESERVE);
+    if (rc)
+        return rc;
+    char *at = v.mv_data;
+    memcpy(at, &head, sizeof(head));
+    at += sizeof(head);
+    for (size_t i = 0; i < 4; at += parts[i].len, i++) {
+        if (parts[i].len)
+            memcpy(at, parts[i].p, parts[i].len);
+    }
+    char scratch[8 + STATE_KEY_MAX];
+    MDB_val tk = state_val(time_key(outcome->time_ms, id, scratch)), tv = {0, (void *)""};
+    return mdb_put(txn, state->tables[TIMES], &tk, &tv, 0);
+}
+
+static int apply_one(struct state *state, MDB_txn *txn, const struct state_change *change, struct journal_reader *reader)
+{
+    char scratch[8];
+    MDB_val k, v = {0, (void *)""};
+    switch (change->kind) {
+    case STATE_CLAIM:
+        journal_read_claim(reader, change->key);
+        return 0;
+    case STATE_VOID:
+        k = state_val(state_disk_key(state, change->key, scratch));
+        return mdb_put(txn, state->tables[REPAIRS], &k, &v, 0);
+    case STATE_EVENT:
+        break;
+    }
+    int rc = put_entity(state, txn, change);
+    if (!rc && change->command_id.p)
+        rc = put_outcome(state, txn, change->command_id, &change->outcome);
+    return rc;
+}
+
+static int apply_all(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
+                     struct journal_reader *reader)
+{
+    MDB_txn *txn;
+    int rc = state_begin_write(state, &txn);
+    if (rc)
+        return rc;
+    for (size_t i = 0; !rc && i < count; i++)
+        rc = apply_one(state, txn, &changes[i], reader);
+    if (!rc)
+        rc = state_meta_put(state, txn, "checkpoint", slice_make(&next_offset, sizeof(next_offset)));
+    if (!rc && reader->last.len)
+        rc = state_meta_put(state, txn, "claim", slice_make(reader->last.id, reader->last.len));
+    if (rc) {
+        mdb_txn_abort(txn);
+        return rc;
+    }
+    return mdb_txn_commit(txn);
+}
+
+static int grow_map(struct state *state)
+{
+    MDB_envinfo info;
+    int rc = mdb_env_info(state->env, &info);
+    return rc ? rc : mdb_env_set_mapsize(state->env, info.me_mapsize * 2);
+}
+
+int state_apply(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
+                struct state_error *ret_error)
+{
+    for (;;) {
+        struct journal_reader reader = state->reader;
+        int rc = apply_all(state, changes, count, next_offset, &reader);
+        if (rc == MDB_MAP_FULL && grow_map(state) == 0)
+            continue; /* nothing was applied: the same batch again, with more room */
+        if (state_torn(rc)) /* the next start must not meet the same damage */
+            (void)state_note(state->boot_path, "torn");
+        if (rc)
+            return state_fail(rc, "cannot write the state", ret_error);
+        state->checkpoint = next_offset;
+        state->reader = reader;
+        return 0;
+    }
+}
+
+/* Removes one entry of `times`, and the outcome if it is still of that time (a non-binding one may have been replaced). */
+static int expire_one(struct state *state, MDB_txn *txn, MDB_cursor *cursor, MDB_val time_entry)
+{
+    int64_t time_ms = (int64_t)state_get_be64(time_entry.mv_data);
+    MDB_val id = {time_entry.mv_size - 8, (char *)time_entry.mv_data + 8}, v;
+    int rc = mdb_get(txn, state->tables[OUTCOMES], &id, &v);
+    if (rc == 0) {
+        struct outcome_head head;
+        memcpy(&head, v.mv_data, sizeof(head));
+        if (head.time_ms == time_ms)
+            rc = mdb_del(txn, state->tables[OUTCOMES], &id, NULL);
+    }
+    if (rc && rc != MDB_NOTFOUND)
+        return rc;
+    return mdb_cursor_del(cursor, 0);
+}
+
+int state_expire(struct state *state, int64_t before_ms, int limit, struct state_error *ret_error)
+{
+    MDB_txn *txn;
+    MDB_cursor *cursor;
+    int removed = 0, rc = state_begin_write(state, &txn);
+    if (rc)
+        return state_fail(rc, "cannot remove old outcomes", ret_error);
+    rc = mdb_cursor_open(txn, state->tables[TIMES], &cursor);
+    MDB_val k, v;
+    while (!rc && removed < limit) {
+        if (mdb_cursor_get(cursor, &k, &v, MDB_FIRST) != 0 || (int64_t)state_get_be64(k.mv_data) >= before_ms)
+            break;
+        rc = expire_one(state, txn, cursor, k);
+        removed += rc == 0;
+    }
+    if (rc || removed == 0) {
+        mdb_txn_abort(txn);
+        return rc ? state_fail(rc, "cannot remove old outcomes", ret_error) : 0;
+    }
+    mdb_cursor_close(cursor);
+    rc = mdb_txn_commit(txn);
+    return rc ? state_fail(rc, "cannot remove old outcomes", ret_error) : removed;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the store: one snapshot until state_reads_end(), pointers into the map. */
+#include "state/store.h"
+
+static MDB_txn *reads(struct state *state)
+{
+    if (state->reading)
+        return state->reads;
+    int rc = state->reads ? mdb_txn_renew(state->reads) : mdb_txn_begin(state->env, NULL, MDB_RDONLY, &state->reads);
+    state->reading = rc == 0;
+    return rc ? NULL : state->reads;
+}
+
+void state_reads_end(struct state *state)
+{
+    if (state->reading)
+        mdb_txn_reset(state->reads);
+    state->reading = false;
+}
+
+static struct slice entity_parts(MDB_val v, bool *ret_exists, int64_t *ret_version)
+{
+    struct entity_head head;
+    memcpy(&head, v.mv_data, sizeof(head));
+    *ret_exists = head.exists;
+    *ret_version = head.version;
+    return slice_make((const char *)v.mv_data + sizeof(head), v.mv_size - sizeof(head));
+}
+
+bool state_entity(struct state *state, struct slice key, bool *ret_exists, int64_t *ret_version,
+                  struct slice *ret_value)
+{
+    char scratch[8];
+    MDB_txn *txn = reads(state);
+    MDB_val k = state_val(state_disk_key(state, key, scratch)), v;
+    if (!txn || k.mv_size == 0 || mdb_get(txn, state->tables[ENTITIES], &k, &v) != 0)
+        return false;
+    *ret_value = entity_parts(v, ret_exists, ret_version);
+    return true;
+}
+
+bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome)
+{
+    MDB_txn *txn = reads(state);
+    MDB_val k = state_val(command_id), v;
+    if (!txn || mdb_get(txn, state->tables[OUTCOMES], &k, &v) != 0)
+        return false;
+    struct outcome_head head;
+    memcpy(&head, v.mv_data, sizeof(head));
+    const char *at = (const char *)v.mv_data + sizeof(head);
+    *ret_outcome = (struct state_outcome){.status = head.status,
+                                          .binding = head.binding,
+                                          .exists = head.exists,
+                                          .version = head.version,
+                                          .time_ms = head.time_ms};
+    ret_outcome->fingerprint = slice_make(at, head.fingerprint_len);
+    at += head.fingerprint_len;
+    ret_outcome->body = slice_make(at, head.body_len);
+    at += head.body_len;
+    ret_outcome->content_type = head.content_type_len ? slice_make(at, head.content_type_len) : SLICE_NONE;
+    at += head.content_type_len;
+    ret_outcome->location = head.location_len ? slice_make(at, head.location_len) : SLICE_NONE;
+    return true;
+}
+
+/* The first key greater than `after`, by the table's order. */
+static bool next_key(struct state *state, enum table table, struct slice after, MDB_val *ret_key, MDB_val *ret_value)
+{
+    char scratch[8];
+    MDB_txn *txn = reads(state);
+    MDB_cursor *cursor;
+    if (!txn || mdb_cursor_open(txn, state->tables[table], &cursor) != 0)
+        return false;
+    MDB_val wanted = after.p ? state_val(state_disk_key(state, after, scratch)) : (MDB_val){0, NULL};
+    *ret_key = wanted;
+    int rc = mdb_cursor_get(cursor, ret_key, ret_value, after.p ? MDB_SET_RANGE : MDB_FIRST);
+    if (rc == 0 && after.p && ret_key->mv_size == wanted.mv_size &&
+        memcmp(ret_key->mv_data, wanted.mv_data, wanted.mv_size) == 0)
+        rc = mdb_cursor_get(cursor, ret_key, ret_value, MDB_NEXT);
+    mdb_cursor_close(cursor);
+    return rc == 0;
+}
+
+bool state_next_repair(struct state *state, struct slice after, char *ret_key, size_t size, size_t *ret_len)
+{
+    MDB_val k, v;
+    char scratch[24];
+    if (!next_key(state, REPAIRS, after, &k, &v))
+        return false;
+    struct slice key = state_plain_key(state, k, scratch, sizeof(scratch));
+    if (key.len > size)
+        return false;
+    memcpy(ret_key, key.p, key.len);
+    *ret_len = key.len;
+    return true;
+}
+
+bool state_next_entity(struct state *state, struct slice after, struct slice *ret_key, bool *ret_exists,
+                       struct slice *ret_value)
+{
+    static _Thread_local char scratch[24];
+    MDB_val k, v;
+    int64_t version;
+    if (!next_key(state, ENTITIES, after, &k, &v))
+        return false;
+    *ret_key = state_plain_key(state, k, scratch, sizeof(scratch));
+    *ret_value = entity_parts(v, ret_exists, &version);
+    return true;
+}

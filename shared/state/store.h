@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Internal to state/, and the only file that includes lmdb.h: LMDB behind state.h, one environment a partition, five tables.
+ *
+ *   meta      "format", "binding", "checkpoint", "claim"
+ *   entities  key -> version, exists, state        (int64 keys as 8 bytes, big endian, sign flipped: numeric order)
+ *   outcomes  command id -> fixed fields, then fingerprint, body, content type, location
+ *   times     time (8 bytes, big endian) + command id -> nothing, to find what is too old
+ *   repairs   key -> nothing
+ *
+ * Beside it the file "boot" says in which boot of the machine it was opened, or "closed": it must be known before LMDB is
+ * let near files that an unclean end of the machine may have torn.
+ */
+#include "state.h"
+#ifndef ROUNDTRIP_STATE_STORE_H
+#define ROUNDTRIP_STATE_STORE_H
+
+#include <lmdb.h>
+
+#include "state.h"
+
+/** LMDB's limit of a key's bytes. */
+#define STATE_KEY_MAX 511
+
+enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, TABLES };
+
+struct state {
+    MDB_env *env;
+    MDB_dbi tables[TABLES];
+    MDB_txn *reads; /* NULL, reset, or running */
+    bool reading;
+    bool int64_keys;
+    int64_t checkpoint;
+    struct journal_reader reader;
+    char binding[512];
+    char boot_path[4096];
+};
+
+/* Fixed part of an entity's value. Local copy only: the machine's own byte order. */
+struct entity_head {
+    int64_t version;
+    uint8_t exists;
+};
+
+struct outcome_head {
+    int64_t version, time_ms;
+    int32_t status;
+    uint8_t binding, exists;
+    uint32_t fingerprint_len, body_len, content_type_len, location_len;
+};
+
+static inline MDB_val state_val(struct slice s)
+{
+    return (MDB_val){s.len, (void *)s.p};
+}
+
+static inline struct slice state_unval(MDB_val v)
+{
+    return slice_make(v.mv_data ? v.mv_data : "", v.mv_size);
+}
+
+/** Writes what LMDB's code `rc` means for `what`; the -errno to return. */
+int state_fail(int rc, const char *what, struct state_error *ret_error);
+/** Does `rc` say that the files are damaged? */
+bool state_torn(int rc);
+/** A write transaction with room in the map; ends the reads. LMDB's code. */
+int state_begin_write(struct state *state, MDB_txn **ret_txn);
+int state_meta_put(struct state *state, MDB_txn *txn, const char *name, struct slice value);
+/** Writes a line to a file of its own, durable before the return: 0 or errno. */
+int state_note(const char *path, const char *text);
+
+void state_put_be64(uint64_t value, char out[8]);
+uint64_t state_get_be64(const char *in);
+/** An entity's key as it stands on disk, in `scratch` when it is an int64; and back. */
+struct slice state_disk_key(const struct state *state, struct slice key, char scratch[8]);
+struct slice state_plain_key(const struct state *state, MDB_val key, char *scratch, size_t size);
+
+#endif
