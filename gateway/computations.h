@@ -7,7 +7,7 @@
 #include "routes.h"
 
 /** The computation behind GET /heavy_computation/: about two seconds of one core. */
-#define COMPUTATIONS_HEAVY_BODY "{\"kind\":\"primes\",\"params\":{\"n\":1300000000}}"
+#define COMPUTATIONS_HEAVY_BODY "{\"kind\":\"primes\",\"params\":{\"n\":1900000000}}"
 
 build_fn computations_build_start, computations_build_get, computations_build_heavy;
 finish_fn computations_finish_heavy;
