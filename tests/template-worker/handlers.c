@@ -29,7 +29,7 @@ static void note_get(const struct call *call, struct decision *ret_decision)
 }
 
 static const struct operation operations[] = {
-    {"note.put", OPERATION_WRITE, SCOPE_KEY, RUN_INLINE, note_put, "note.put", NULL},
+    {"note.put", OPERATION_WRITE, SCOPE_KEY, RUN_INLINE, note_put, "note.updated", NULL},
     {"note.get", OPERATION_READ, SCOPE_KEY, RUN_INLINE, note_get, NULL, NULL},
     {NULL, 0, 0, 0, NULL, NULL, NULL},
 };
