@@ -25,11 +25,13 @@ void exchange_move(struct exchange *x, enum exchange_state to)
     x->state = to;
 }
 
-struct exchange *exchange_new(void *connection)
+struct exchange *exchange_new(void *connection, void *home)
 {
     struct exchange *x = calloc(1, sizeof(*x));
-    if (x)
+    if (x) {
         x->connection = connection;
+        x->home = home;
+    }
     return x;
 }
 

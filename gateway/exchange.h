@@ -25,8 +25,10 @@ enum exchange_state {
 
 struct exchange {
     enum exchange_state state; /* changed by exchange_move() only */
-    void *connection;          /* http.c's, as the next one */
-    size_t target_len;         /* of path and query as they came */
+    void *home;                /* its HTTP thread; pool.c's, as the next one */
+    struct exchange *next;
+    void *connection;  /* http.c's, as the next one */
+    size_t target_len; /* of path and query as they came */
     struct request req;
     const struct route *route;
     struct draft draft;
@@ -40,7 +42,7 @@ struct exchange {
     struct answer answer;
 };
 
-struct exchange *exchange_new(void *connection);
+struct exchange *exchange_new(void *connection, void *home);
 void exchange_free(struct exchange *x);
 /** Ready for the connection's next request. */
 void exchange_clear(struct exchange *x);

@@ -27,7 +27,7 @@ struct flow {
     struct replies *replies;
     struct health *health;
     struct stats *stats;
-    void (*suspend)(struct exchange *x); /* http_suspend, http_resume */
+    void (*suspend)(struct exchange *x); /* http_suspend, pool_resume */
     void (*resume)(struct exchange *x);
 };
 

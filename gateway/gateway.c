@@ -21,6 +21,7 @@
 #include "log.h"
 #include "loop.h"
 #include "pending.h"
+#include "pool.h"
 #include "replies.h"
 #include "settings.h"
 
@@ -63,7 +64,7 @@ struct gateway {
     struct link link;
     struct replies replies;
     struct flow flow;
-    struct http *http;
+    struct pool *pool;
     struct listener listener;
 };
 
@@ -121,7 +122,7 @@ static int open_bus(struct gateway *gateway)
         .pending = gateway->pending,
         .health = &gateway->health,
         .stats = &gateway->stats,
-        .ended = http_resume,
+        .ended = pool_resume,
         .changed = ring,
         .arg = gateway,
     };
@@ -144,19 +145,18 @@ static int open_http(struct gateway *gateway)
         .health = &gateway->health,
         .stats = &gateway->stats,
         .suspend = http_suspend,
-        .resume = http_resume,
+        .resume = pool_resume,
     };
-    const struct http_options options = {
+    const struct pool_options options = {
         .flow = &gateway->flow,
         .threads = (unsigned)config_int(config, "http-threads"),
         .max_connections = (unsigned)config_int(config, "max-connections"),
         .idle_timeout_s = (unsigned)(config_int(config, "idle-timeout") / 1000),
-        .health = &gateway->health,
         .stats = &gateway->stats,
     };
-    int err = http_start(&options, &gateway->http);
+    int err = pool_start(&options, &gateway->pool);
     if (!err)
-        err = listener_start(&gateway->listener, http_adopt, gateway->http);
+        err = listener_start(&gateway->listener, pool_adopt, gateway->pool);
     if (err)
         log_error("cannot start to serve", "error=\"%s\"", strerror(-err));
     return err;
@@ -241,7 +241,7 @@ static void drain(struct gateway *gateway)
         replies_wake(&gateway->replies);
         wait_until_empty(gateway, clock_mono_ns() + FLUSH_MS * CLOCK_NS_PER_MS);
     }
-    left = http_wait_idle(gateway->http, clock_mono_ns() + FLUSH_MS * CLOCK_NS_PER_MS);
+    left = pool_wait_idle(gateway->pool, clock_mono_ns() + FLUSH_MS * CLOCK_NS_PER_MS);
     if (left)
         log_warn("cutting off clients that do not read or send", "count=%zu", left);
 }
@@ -299,7 +299,7 @@ int gateway_run(const struct config *config)
         serve(&gateway);
         drain(&gateway);
     }
-    http_stop(gateway.http);
+    pool_stop(gateway.pool);
     replies_stop(&gateway.replies);
     producer_flush(gateway.link.producer, 200);
     link_close(&gateway.link);

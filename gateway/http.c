@@ -6,17 +6,19 @@
  * its body, once when it is complete, and once more after each resume, until a response is queued. A response
  * queued at the first of these calls closes the connection, so refusals wait for the complete request unless
  * there is no telling where it ends, or it is not worth reading.
+ *
+ * The loop around it is ours (pool.c): libmicrohttpd's own threads take at most 128 events at a time and
+ * then, when there were exactly that many, wait for more with their full time-out before they look at any
+ * (0.9.75 and 1.0.1, MHD_epoll): with 128 busy connections a thread stands still. Run from outside it never
+ * waits.
  */
 #include "http.h"
 
 #include <microhttpd.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "log.h"
@@ -26,27 +28,13 @@
 #define DROPPED_MAX ((size_t)1024 * 1024)
 /** libmicrohttpd's memory for a connection: headers as they came, its records of them, and the answer's
  * headers. */
-#define CONNECTION_MEMORY(header_bytes) (2 * (header_bytes) + (size_t)16 * 1024)
+#define CONNECTION_MEMORY(header_bytes) ((header_bytes) + (size_t)16 * 1024)
 
 struct http {
     struct http_options options; /* fixed */
     struct MHD_Daemon *daemon;
-    _Atomic unsigned connections;
-    /* guarded by lock */
-    pthread_mutex_t lock;
-    pthread_cond_t idle;
-    size_t active; /* exchanges that are not IDLE */
+    bool started; /* on_connection has seen the connection that is being added */
 };
-
-static void count_active(struct http *http, bool more)
-{
-    pthread_mutex_lock(&http->lock);
-    if (more)
-        http->active++;
-    else if (--http->active == 0)
-        pthread_cond_broadcast(&http->idle);
-    pthread_mutex_unlock(&http->lock);
-}
 
 /* The path as it came: rules.c decodes it, strictly. Called for the path and for each query parameter. */
 static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
@@ -87,7 +75,7 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
 }
 
 /* The exchange of the connection, made for its first request. */
-static struct exchange *exchange_of(struct MHD_Connection *connection)
+static struct exchange *exchange_of(struct http *http, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -95,14 +83,14 @@ static struct exchange *exchange_of(struct MHD_Connection *connection)
     if (!place)
         return NULL;
     if (!*place)
-        *place = exchange_new(connection);
+        *place = exchange_new(connection, http->options.arg);
     return *place;
 }
 
 /* The path and query as they came, before they are taken apart: their length, up to a NUL. */
 static void *note_target(void *cls, const char *target, struct MHD_Connection *connection)
 {
-    struct exchange *x = exchange_of(connection);
+    struct exchange *x = exchange_of(cls, connection);
     if (x)
         x->target_len = strlen(target);
     return NULL;
@@ -152,7 +140,7 @@ static enum MHD_Result give_answer(struct http *http, struct exchange *x)
               MHD_YES;
     if (!ok)
         log_debug("a header was left out of an answer", "status=%d", answer->status);
-    if (answer->close || !health_has(http->options.health, HEALTH_OPEN))
+    if (answer->close || !health_has(http->options.flow->health, HEALTH_OPEN))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     exchange_move(x, EXCHANGE_ANSWERED);
     enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)answer->status, response);
@@ -173,12 +161,12 @@ static bool cut_short(const struct exchange *x)
 static enum MHD_Result begin(struct http *http, struct MHD_Connection *connection, const char *url,
                              const char *method, const char *version, void **con_cls)
 {
-    struct exchange *x = exchange_of(connection);
+    struct exchange *x = exchange_of(http, connection);
     if (!x)
         return MHD_NO;
     *con_cls = x;
     exchange_move(x, EXCHANGE_READING);
-    count_active(http, true);
+    http->options.active(http->options.arg, 1);
     read_head(x, url, method, version);
     flow_begin(http->options.flow, x, clock_mono_ns());
     return cut_short(x) ? give_answer(http, x) : MHD_YES;
@@ -223,12 +211,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                          enum MHD_RequestTerminationCode code)
 {
+    struct http *http = cls;
     struct exchange *x = *con_cls;
     *con_cls = NULL;
     if (!x)
         return;
     exchange_clear(x);
-    count_active(cls, false);
+    http->options.active(http->options.arg, -1);
 }
 
 /* A connection's context is the place of its exchange, which is only made when there is a request. */
@@ -237,18 +226,16 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 {
     struct http *http = cls;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        http->started = true;
         *socket_context = calloc(1, sizeof(struct exchange *));
-        if (*socket_context)
-            atomic_fetch_add(&http->connections, 1);
         return;
     }
     struct exchange **place = *socket_context;
     *socket_context = NULL;
-    if (!place)
-        return;
-    exchange_free(*place);
+    if (place)
+        exchange_free(*place);
     free(place);
-    atomic_fetch_sub(&http->connections, 1);
+    http->options.closed(http->options.arg);
 }
 
 __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *format, va_list args)
@@ -262,111 +249,67 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *cls, const char *
     log_debug("libmicrohttpd", "text=\"%s\"", text);
 }
 
-static unsigned thread_count(unsigned wanted)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (wanted)
-        return wanted;
-    return cores < 1 ? 1 : cores > 4 ? 4 : (unsigned)cores;
-}
-
-static struct MHD_Daemon *start_daemon(struct http *http)
-{
-    const struct http_options *options = &http->options;
-    unsigned threads = thread_count(options->threads);
-    size_t memory = CONNECTION_MEMORY(options->flow->limits.header_bytes);
-    struct MHD_OptionItem items[] = {
-        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
-        /* ours (http_adopt) is reached first, and answers; this one only has to be no smaller in any thread
-         */
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)options->max_connections + 64 * (intptr_t)threads, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)options->idle_timeout_s, NULL},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
-        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)note_target, NULL},
-        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
-                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
-    return MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
-}
-
-int http_start(const struct http_options *options, struct http **ret_http)
+int http_open(const struct http_options *options, struct http **ret_http)
 {
     struct http *http = calloc(1, sizeof(*http));
     if (!http)
         return -ENOMEM;
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&http->idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&http->lock, NULL);
     http->options = *options;
-    http->daemon = start_daemon(http);
+    size_t memory = CONNECTION_MEMORY(options->flow->limits.header_bytes);
+    struct MHD_OptionItem items[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)memory, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, INT32_MAX, NULL}, /* the pool counts */
+        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)options->idle_timeout_s, NULL},
+        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, http},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
+        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
+        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)note_target, http},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+    http->daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     if (!http->daemon) {
-        http_stop(http);
+        free(http);
         return -EIO;
     }
     *ret_http = http;
     return 0;
 }
 
-void http_stop(struct http *http)
+void http_close(struct http *http)
 {
     if (!http)
         return;
-    if (http->daemon)
-        MHD_stop_daemon(http->daemon);
-    pthread_cond_destroy(&http->idle);
-    pthread_mutex_destroy(&http->lock);
+    MHD_stop_daemon(http->daemon);
     free(http);
 }
 
-size_t http_wait_idle(struct http *http, int64_t deadline_ns)
+int http_fd(const struct http *http)
 {
-    const struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
-    int err = 0;
-    pthread_mutex_lock(&http->lock);
-    while (http->active && !err)
-        err = pthread_cond_timedwait(&http->idle, &http->lock, &until);
-    size_t active = http->active;
-    pthread_mutex_unlock(&http->lock);
-    return active;
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    return info ? info->epoll_fd : -1;
 }
 
-/* Says why, instead of just closing. What cannot be written at once is not worth waiting for. */
-static void turn_away(struct http *http, int fd)
+int64_t http_due_ns(const struct http *http, int64_t now_ns)
 {
-    struct answer answer = {0};
-    struct buf text = {0};
-    answer_unavailable(&answer, 1,
-                       "As many connections are open as this gateway takes: reuse them, or try again.");
-    buf_printf(&text, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: %zu\r\n",
-               answer_body(&answer).len);
-    for (size_t i = 0; i < answer.header_count; i++)
-        buf_printf(&text, "%s: %s\r\n", answer.headers[i].name, answer_header_value(&answer, i));
-    buf_append_text(&text, "\r\n");
-    buf_append_slice(&text, answer_body(&answer));
-    ssize_t n = send(fd, buf_slice(&text).p, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)n;
-    shutdown(fd, SHUT_WR);
-    close(fd);
-    buf_done(&text);
-    answer_done(&answer);
-    stats_add(&http->options.stats->turned_away);
+    MHD_UNSIGNED_LONG_LONG ms;
+    return MHD_get_timeout(http->daemon, &ms) == MHD_YES ? now_ns + (int64_t)ms * CLOCK_NS_PER_MS : INT64_MAX;
 }
 
-void http_adopt(void *arg, int fd, const struct sockaddr *address, socklen_t length)
+void http_run(struct http *http)
 {
-    struct http *http = arg;
-    if (atomic_load(&http->connections) >= http->options.max_connections)
-        turn_away(http, fd);
-    else if (MHD_add_connection(http->daemon, fd, address, length) != MHD_YES)
-        log_debug("a connection could not be added", "error=%d", errno); /* it is closed already */
+    MHD_run(http->daemon);
+}
+
+bool http_add(struct http *http, int fd, const struct sockaddr *address, socklen_t length)
+{
+    http->started = false;
+    if (MHD_add_connection(http->daemon, fd, address, length) == MHD_YES)
+        return true;
+    log_debug("a connection could not be added", "error=%d", errno); /* it is closed already */
+    return http->started;                                            /* then `closed` was called */
 }
 
 void http_suspend(struct exchange *x)

@@ -1,44 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 over libmicrohttpd: the only file that includes its header.
+ * HTTP/1.1 for the connections of one thread, by libmicrohttpd: http.c is the only file that includes its
+ * header.
  *
- * A pool of epoll threads; a connection belongs to one of them for its life, and all of its exchange's steps
- * happen there. A request that waits for a worker is suspended: libmicrohttpd then neither reads from it nor
- * times it out nor sees whether its client is still there. http_resume() hands it back; flow.c and replies.c
- * see to it that this happens exactly once for each http_suspend().
+ * A connection belongs to one struct http for its life, and all steps of its exchange happen on that thread.
+ * A request that waits for a worker is suspended: libmicrohttpd then neither reads from it nor times it out
+ * nor sees whether its client is still there. http_resume() hands it back; flow.c and replies.c see to it
+ * that this happens exactly once for each http_suspend().
+ *
+ * One thread only, except http_resume().
  */
 #ifndef ROUNDTRIP_GATEWAY_HTTP_H
 #define ROUNDTRIP_GATEWAY_HTTP_H
 
+#include <sys/socket.h>
+
 #include "flow.h"
-#include "listener.h"
 
 struct http;
 
 struct http_options {
     struct flow *flow;
-    unsigned threads; /* 0: as many as there are cores, at most 4 */
-    unsigned max_connections;
     unsigned idle_timeout_s; /* a connection that neither sends nor waits is closed after this */
-    const struct health *health;
-    struct stats *stats;
+    void (*active)(void *arg, int change); /* +1: a request has begun, -1: it is over */
+    void (*closed)(void *arg);             /* a connection is */
+    void *arg;
 };
 
-/** Starts the threads. 0 or -errno. */
-int http_start(const struct http_options *options, struct http **ret_http)
-    __attribute__((warn_unused_result));
-/** Stops the threads and closes every connection; nothing may be suspended. NULL is allowed. */
-void http_stop(struct http *http);
-/** Waits until no request is being read, waited for or answered, or until `deadline_ns`: how many still are.
- */
-size_t http_wait_idle(struct http *http, int64_t deadline_ns);
+/** 0 or -errno. */
+int http_open(const struct http_options *options, struct http **ret_http) __attribute__((warn_unused_result));
+/** Closes every connection; nothing may be suspended. NULL is allowed. */
+void http_close(struct http *http);
 
-/** A connection for the listener to give; `arg` is the struct http. */
-listener_fn http_adopt;
+/** Readable when http_run() has something to do. */
+int http_fd(const struct http *http);
+/** When http_run() must be called at the latest; INT64_MAX: not before http_fd() says so. */
+int64_t http_due_ns(const struct http *http, int64_t now_ns);
+/** Does what can be done without waiting. */
+void http_run(struct http *http);
+/** Takes over a connected, non-blocking socket. False: it is closed, and `closed` was not and will not be
+ * called. */
+bool http_add(struct http *http, int fd, const struct sockaddr *address, socklen_t length);
 
-/** On the exchange's HTTP thread only. */
 void http_suspend(struct exchange *x);
-/** On any thread, once for each suspend. */
 void http_resume(struct exchange *x);
 
 #endif

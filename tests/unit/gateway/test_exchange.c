@@ -6,7 +6,7 @@
 
 static void it_is_clean_for_the_next_request(void **unused)
 {
-    struct exchange *x = exchange_new(NULL);
+    struct exchange *x = exchange_new(NULL, NULL);
     struct reply reply = {.status = 200, .etag = SLICE("\"1\""), .body = SLICE("{}")};
     assert_non_null(x);
     exchange_move(x, EXCHANGE_READING);
@@ -35,7 +35,7 @@ static void it_is_clean_for_the_next_request(void **unused)
 
 static void big_bodies_are_given_back(void **unused)
 {
-    struct exchange *x = exchange_new(NULL);
+    struct exchange *x = exchange_new(NULL, NULL);
     exchange_move(x, EXCHANGE_READING);
     assert_true(buf_reserve(&x->req.body, 200000));
     exchange_clear(x);

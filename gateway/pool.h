@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The HTTP threads: each runs one struct http in a loop, and has its share of the connections.
+ *
+ * A thread's inbox has what others give it: new connections (each goes to the thread that has the fewest),
+ * and exchanges whose wait is over. libmicrohttpd is only called by the thread it belongs to.
+ */
+#ifndef ROUNDTRIP_GATEWAY_POOL_H
+#define ROUNDTRIP_GATEWAY_POOL_H
+
+#include "flow.h"
+#include "listener.h"
+#include "stats.h"
+
+struct pool;
+
+struct pool_options {
+    struct flow *flow;
+    unsigned threads; /* 0: as many as there are cores, at most 4 */
+    unsigned max_connections;
+    unsigned idle_timeout_s;
+    struct stats *stats;
+};
+
+/** Starts the threads. 0 or -errno. */
+int pool_start(const struct pool_options *options, struct pool **ret_pool)
+    __attribute__((warn_unused_result));
+/** Stops the threads and closes every connection; nothing may be suspended. NULL is allowed. */
+void pool_stop(struct pool *pool);
+/** Waits until no request is being read, waited for or answered, or until `deadline_ns`: how many still are.
+ */
+size_t pool_wait_idle(struct pool *pool, int64_t deadline_ns);
+
+/** Any thread: gives a suspended exchange back to its HTTP thread, once for each suspend. */
+void pool_resume(struct exchange *x);
+/** A connection for the listener to give; `arg` is the struct pool. */
+listener_fn pool_adopt;
+
+#endif
