@@ -29,7 +29,7 @@ struct consumer {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     int fd;
-    bool assigned;
+    bool assigned, left;
     size_t flowing; /* partitions that are not paused */
     /* what assign() was given, by partition: a first resume there needs no seek */
     rd_kafka_topic_partition_list_t *assignment;
@@ -224,14 +224,20 @@ static void leave(struct consumer *consumer)
     }
 }
 
+void consumer_leave(struct consumer *consumer)
+{
+    if (!consumer || !consumer->rk || consumer->left)
+        return;
+    consumer->left = true;
+    leave(consumer);
+    rd_kafka_consumer_close(consumer->rk);
+}
+
 void consumer_close(struct consumer *consumer)
 {
     if (!consumer)
         return;
-    if (consumer->rk) {
-        leave(consumer);
-        rd_kafka_consumer_close(consumer->rk);
-    }
+    consumer_leave(consumer);
     if (consumer->queue)
         rd_kafka_queue_destroy(consumer->queue);
     if (consumer->rk)

@@ -33,7 +33,9 @@ struct consumer_options {
 
 int consumer_open(const struct consumer_options *options, struct consumer **ret_consumer, struct bus_error *ret_error)
     __attribute__((warn_unused_result));
-/** Leaves the group (a static member too, so that a peer takes over at once) and closes. Calls `revoked`. NULL is allowed. */
+/** Leaves the group (a static member too, so that a peer takes over at once). Calls `revoked`. NULL is allowed. */
+void consumer_leave(struct consumer *consumer);
+/** Leaves if that was not done, and closes. Waits for ever while a message of its is not freed. NULL is allowed. */
 void consumer_close(struct consumer *consumer);
 
 /** Readable (edge: drain until consumer_poll() gives nothing). */

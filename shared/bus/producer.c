@@ -24,6 +24,7 @@
 /** How often an unreachable cluster is looked for, and for how long each time. */
 #define PROBE_EVERY_NS   (INT64_C(300) * CLOCK_NS_PER_MS)
 #define PROBE_TIMEOUT_MS 50
+#define CANCEL_TIMEOUT_MS 500
 
 struct topic_handle {
     char *name;
@@ -174,37 +175,6 @@ int producer_open(const struct producer_options *options, struct producer **ret_
 fail:
     producer_close(producer);
     return err;
-}
-
-static void free_gathered(struct producer *producer)
-{
-    while (producer->first) {
-        struct gathered *item = producer->first;
-        producer->first = item->next;
-        rd_kafka_headers_destroy(item->headers);
-        free(item);
-    }
-}
-
-void producer_close(struct producer *producer)
-{
-    if (!producer)
-        return;
-    free_gathered(producer);
-    if (producer->queue)
-        rd_kafka_queue_destroy(producer->queue);
-    for (size_t i = 0; i < producer->topic_count; i++) {
-        rd_kafka_topic_destroy(producer->topics[i].rkt);
-        free(producer->topics[i].name);
-    }
-    if (producer->rk) {
-        rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_destroy(producer->rk);
-    }
-    if (producer->fd >= 0)
-        close(producer->fd);
-    pthread_mutex_destroy(&producer->lock);
-    free(producer);
 }
 
 /*
@@ -381,6 +351,45 @@ static void beat(struct producer *producer, int64_t now_ns)
         free(refused);
         refused = next;
     }
+}
+
+/* Senders may hold things until they hear of their record: the consumed message that it answers, for one. */
+static void cancel_all(struct producer *producer)
+{
+    struct gathered *item = producer->first;
+    producer->first = NULL;
+    producer->last = &producer->first;
+    while (item) {
+        struct gathered *next = item->next;
+        rd_kafka_headers_destroy(item->headers);
+        refuse(producer, item, -ECANCELED);
+        free(item);
+        item = next;
+    }
+    int64_t deadline = clock_mono_ns() + CANCEL_TIMEOUT_MS * CLOCK_NS_PER_MS;
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    while (atomic_load(&producer->in_flight) > 0 && clock_mono_ns() < deadline)
+        rd_kafka_poll(producer->rk, 5);
+}
+
+void producer_close(struct producer *producer)
+{
+    if (!producer)
+        return;
+    if (producer->rk)
+        cancel_all(producer);
+    if (producer->queue)
+        rd_kafka_queue_destroy(producer->queue);
+    for (size_t i = 0; i < producer->topic_count; i++) {
+        rd_kafka_topic_destroy(producer->topics[i].rkt);
+        free(producer->topics[i].name);
+    }
+    if (producer->rk)
+        rd_kafka_destroy(producer->rk);
+    if (producer->fd >= 0)
+        close(producer->fd);
+    pthread_mutex_destroy(&producer->lock);
+    free(producer);
 }
 
 int producer_fd(const struct producer *producer)

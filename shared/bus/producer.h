@@ -38,7 +38,7 @@ struct producer_options {
 /** Opens without waiting for a broker. 0, or -errno and `ret_error`. Close with producer_close(). */
 int producer_open(const struct producer_options *options, struct producer **ret_producer, struct bus_error *ret_error)
     __attribute__((warn_unused_result));
-/** Drops what is not sent yet; call producer_flush() before. NULL is allowed. */
+/** Gives up what is on its way, and says so by `delivered`; call producer_flush() before. NULL is allowed. */
 void producer_close(struct producer *producer);
 
 /**
