@@ -2,9 +2,8 @@
 /*
  * The listening socket and the thread that accepts.
  *
- * Of our own, because libmicrohttpd 0.9.75 can abort when it is told to stop listening while its threads are
- * busy (MHD_quiesce_daemon and MHD_epoll both take the socket out of the same epoll set, and the loser
- * panics), and because with many threads on one socket a few of them get most connections.
+ * One thread accepts for all, so that each HTTP thread gets its share (many threads on one socket do not share evenly), and
+ * so that stopping is simple: once it has ended and the socket is closed, connecting is refused.
  */
 #ifndef ROUNDTRIP_GATEWAY_LISTENER_H
 #define ROUNDTRIP_GATEWAY_LISTENER_H
