@@ -22,6 +22,8 @@
 #define COMMITTED_TIMEOUT_MS 5000
 #define SEEK_TIMEOUT_MS      5000
 #define LEAVE_TIMEOUT_MS     3000
+#define CLOSE_TIMEOUT_MS     1000
+#define COMMIT_TIMEOUT_MS    500
 #define WAKE_TIMEOUT_MS      200
 
 struct consumer {
@@ -224,13 +226,28 @@ static void leave(struct consumer *consumer)
     }
 }
 
+/* rd_kafka_consumer_close() waits for a broker for ever. */
+static void close_within(struct consumer *consumer, int timeout_ms)
+{
+    int64_t deadline = clock_mono_ns() + timeout_ms * CLOCK_NS_PER_MS;
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->rk);
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->rk, queue);
+    while (!error && !rd_kafka_consumer_closed(consumer->rk) && clock_mono_ns() < deadline)
+        rd_kafka_queue_poll_callback(queue, 20);
+    if (!error && !rd_kafka_consumer_closed(consumer->rk))
+        log_warn("left the group without its confirmation", "group=%s", consumer->options.group);
+    if (error)
+        rd_kafka_error_destroy(error);
+    rd_kafka_queue_destroy(queue);
+}
+
 void consumer_leave(struct consumer *consumer)
 {
     if (!consumer || !consumer->rk || consumer->left)
         return;
     consumer->left = true;
     leave(consumer);
-    rd_kafka_consumer_close(consumer->rk);
+    close_within(consumer, CLOSE_TIMEOUT_MS);
 }
 
 void consumer_close(struct consumer *consumer)
@@ -241,7 +258,7 @@ void consumer_close(struct consumer *consumer)
     if (consumer->queue)
         rd_kafka_queue_destroy(consumer->queue);
     if (consumer->rk)
-        rd_kafka_destroy(consumer->rk);
+        rd_kafka_destroy_flags(consumer->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); /* done by consumer_leave() */
     if (consumer->fd >= 0)
         close(consumer->fd);
     if (consumer->assignment)
@@ -342,7 +359,15 @@ void consumer_commit(struct consumer *consumer, int32_t partition, int64_t next_
 int consumer_commit_sync(struct consumer *consumer, int32_t partition, int64_t next_offset)
 {
     rd_kafka_topic_partition_list_t *list = one_partition(consumer, partition, next_offset);
-    int err = rk_errno(rd_kafka_commit(consumer->rk, list, 0));
+    rd_kafka_queue_t *answer = rd_kafka_queue_new(consumer->rk); /* rd_kafka_commit() waits for a broker for ever */
+    int err = rk_errno(rd_kafka_commit_queue(consumer->rk, list, answer, NULL, NULL));
+    if (!err) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(answer, COMMIT_TIMEOUT_MS);
+        err = event ? rk_errno(rd_kafka_event_error(event)) : -ETIMEDOUT;
+        if (event)
+            rd_kafka_event_destroy(event);
+    }
+    rd_kafka_queue_destroy(answer);
     rd_kafka_topic_partition_list_destroy(list);
     return err;
 }

@@ -50,7 +50,7 @@ int consumer_resume(struct consumer *consumer, int32_t partition, int64_t offset
 int consumer_pause(struct consumer *consumer, int32_t partition) __attribute__((warn_unused_result));
 /** Commits "everything before `next_offset` is done", asynchronously; failures are logged and mended by the next commit. */
 void consumer_commit(struct consumer *consumer, int32_t partition, int64_t next_offset);
-/** Commits and waits, for a revocation: 0 or -errno. */
+/** Commits and waits half a second at most, for a revocation: 0 or -errno. */
 int consumer_commit_sync(struct consumer *consumer, int32_t partition, int64_t next_offset);
 const char *consumer_fatal(struct consumer *consumer);
 

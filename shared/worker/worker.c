@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The process of a worker: opens everything, one loop, closes everything. Flow of a command: see runtime.h. */
-#include <assert.h>
+/* The process of a worker: its settings and its one loop. Flow of a command: see runtime.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,9 +17,6 @@
 #define EXPIRE_NS      (INT64_C(5000) * CLOCK_NS_PER_MS)
 #define EXPIRE_LIMIT   1000
 #define POLL_ALL_NS    (INT64_C(50) * CLOCK_NS_PER_MS)
-#define DRAIN_MS       1500
-#define POOL_WAITING   65536
-#define REPLY_TIMEOUT_MS 30000
 
 enum tag { TAG_SIGNAL, TAG_COMMANDS, TAG_LOG, TAG_EVENTS, TAG_REPLIES, TAG_POOL };
 #define ALL_TAGS (~UINT32_C(0))
@@ -41,220 +37,6 @@ void worker_fail(struct worker *worker, const char *what, const char *why)
         log_error(what, "why=\"%s\"", why);
     worker->failed = true;
 }
-
-/* ---- opening ---- */
-
-static void name_things(struct worker *worker, const struct config *config)
-{
-    const char *name = worker->service->name, *group = config_string(config, "group");
-    const char *dir = config_string(config, "state-dir");
-    worker->instance = config_string(config, "instance-id");
-    worker->reply_topics = config_string(config, "reply-topics");
-    worker->dedupe_ms = config_int(config, "dedupe-window");
-    snprintf(worker->commands_topic, sizeof(worker->commands_topic), "%s.commands", name);
-    snprintf(worker->events_topic, sizeof(worker->events_topic), "%s.events", name);
-    snprintf(worker->dead_topic, sizeof(worker->dead_topic), "dlq.%s.commands", name);
-    snprintf(worker->group, sizeof(worker->group), *group ? "%s" : "%s-workers", *group ? group : name);
-    if (*dir)
-        snprintf(worker->state_dir, sizeof(worker->state_dir), "%s", dir);
-    else
-        snprintf(worker->state_dir, sizeof(worker->state_dir), "./state/%s", *worker->instance ? worker->instance : name);
-    for (const struct operation *op = worker->service->operations; op->type; op++) {
-        assert(op->place == RUN_INLINE || op->kind == OPERATION_WRITE);
-        worker->has_pool |= op->place == RUN_POOL;
-    }
-}
-
-static int open_clients(struct worker *worker, struct bus_error *error)
-{
-    const struct producer_options events = {.settings = &worker->bus,
-                                            .role = "events",
-                                            .gapless = true,
-                                            .corked = true,
-                                            .delivered = partition_delivered,
-                                            .arg = worker};
-    const struct producer_options replies = {.settings = &worker->bus,
-                                             .role = "replies",
-                                             .corked = true,
-                                             .message_timeout_ms = REPLY_TIMEOUT_MS,
-                                             .delivered = partition_delivered,
-                                             .arg = worker};
-    int err = reader_open_brief(&worker->bus, "log", &worker->reader, error);
-    if (!err)
-        err = producer_open(&events, &worker->events, error);
-    if (!err)
-        err = producer_open(&replies, &worker->replies, error);
-    return err;
-}
-
-/* The topics must be there and agree; a worker that starts before they are made waits for them. */
-static int check_topics(struct worker *worker, struct bus_error *error)
-{
-    int32_t commands = reader_partition_count(worker->reader, worker->commands_topic, error);
-    if (commands < 0)
-        return commands;
-    int32_t forward = producer_warm(worker->replies, worker->commands_topic, BUS_TIMEOUT_MS, error);
-    if (forward < 0)
-        return forward;
-    int32_t events = producer_warm(worker->events, worker->events_topic, BUS_TIMEOUT_MS, error);
-    if (events < 0)
-        return events;
-    int32_t dead = producer_warm(worker->replies, worker->dead_topic, BUS_TIMEOUT_MS, error);
-    if (dead < 0)
-        return dead;
-    if (commands != events) {
-        snprintf(error->text, sizeof(error->text),
-                 "%.64s has %d partitions and %.64s has %d; both need the same number: make them anew with roundtrip-topics",
-                 worker->commands_topic, commands, worker->events_topic, events);
-        return -EINVAL;
-    }
-    worker->partition_count = commands;
-    return 0;
-}
-
-static int await_topics(struct worker *worker, struct lifecycle *life, struct bus_error *error)
-{
-    for (;;) {
-        int err = check_topics(worker, error);
-        if (err == 0 || err == -EINVAL)
-            return err;
-        log_warn("waiting for Kafka and its topics", "error=\"%s\"", error->text);
-        if (lifecycle_stop_within(life, 1000))
-            return -EINTR;
-    }
-}
-
-static void on_assigned(void *arg, const int32_t *partitions, const int64_t *committed, size_t count)
-{
-    struct worker *worker = arg;
-    worker->assigned_once = true;
-    for (size_t i = 0; i < count; i++) {
-        if (partitions[i] < worker->partition_count)
-            recover_assigned(&worker->partitions[partitions[i]], committed[i]);
-        else
-            worker_fail(worker, "cannot serve the topic", "it has more partitions now: give its events topic as many");
-    }
-}
-
-static void serve_clients(struct worker *worker)
-{
-    int64_t now = clock_mono_ns();
-    producer_serve(worker->events, now);
-    producer_serve(worker->replies, now);
-}
-
-/* Pooled work is not waited for: it may take minutes, and its command will be delivered to the next owner. */
-static bool busy(const struct partition *p)
-{
-    for (const struct work *work = p->works; work; work = work->next) {
-        if (work->stage != WORK_FINISHED && work->stage != WORK_RUNNING && work->stage != WORK_QUEUED)
-            return true;
-    }
-    return false;
-}
-
-static void wait_briefly(struct worker *worker)
-{
-    int64_t due = producer_due_ns(worker->events), other = producer_due_ns(worker->replies), now = clock_mono_ns();
-    if (other < due)
-        due = other;
-    if (due > now + CLOCK_NS_PER_MS)
-        due = now + CLOCK_NS_PER_MS;
-    struct loop none;
-    if (loop_open(&none) == 0) {
-        loop_wait(&none, due);
-        loop_close(&none);
-    }
-}
-
-static void on_revoked(void *arg, const int32_t *partitions, size_t count, bool lost)
-{
-    struct worker *worker = arg;
-    int64_t deadline = clock_mono_ns() + DRAIN_MS * CLOCK_NS_PER_MS;
-    for (size_t i = 0; i < count && !lost && !worker->failed; i++) {
-        struct partition *p = &worker->partitions[partitions[i]];
-        while (p->phase == PARTITION_SERVING && busy(p) && clock_mono_ns() < deadline) {
-            serve_clients(worker);
-            wait_briefly(worker);
-        }
-        if (p->phase == PARTITION_SERVING && p->offsets.floor > p->position)
-            consumer_commit_sync(worker->consumer, p->number, p->offsets.floor);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (partitions[i] < worker->partition_count)
-            recover_revoked(&worker->partitions[partitions[i]]);
-    }
-}
-
-static int make_partitions(struct worker *worker)
-{
-    worker->partitions = calloc((size_t)worker->partition_count, sizeof(*worker->partitions));
-    if (!worker->partitions)
-        return -ENOMEM;
-    for (int32_t i = 0; i < worker->partition_count; i++) {
-        worker->partitions[i].worker = worker;
-        worker->partitions[i].number = i;
-    }
-    return 0;
-}
-
-/* Two workers on one local state would each undo the other's. */
-static int lock_state_dir(struct worker *worker, struct bus_error *error)
-{
-    int err = state_lock(worker->state_dir, &worker->state_lock);
-    if (err == -EWOULDBLOCK)
-        snprintf(error->text, sizeof(error->text),
-                 "another worker uses the state folder %.100s; give each its own --instance-id or --state-dir",
-                 worker->state_dir);
-    else if (err)
-        snprintf(error->text, sizeof(error->text), "cannot use the state folder %.100s: %s", worker->state_dir,
-                 strerror(-err));
-    return err;
-}
-
-static int worker_open(struct worker *worker, struct lifecycle *life, struct bus_error *error)
-{
-    int err = open_clients(worker, error);
-    if (!err)
-        err = await_topics(worker, life, error);
-    if (!err)
-        err = make_partitions(worker);
-    if (!err)
-        err = lock_state_dir(worker, error);
-    if (!err && worker->has_pool)
-        err = pool_open((int)config_int(worker->config, "pool-threads"), POOL_WAITING, &worker->pool);
-    if (err)
-        return err;
-    const struct consumer_options options = {.settings = &worker->bus,
-                                             .topic = worker->commands_topic,
-                                             .group = worker->group,
-                                             .instance_id = worker->instance,
-                                             .assigned = on_assigned,
-                                             .revoked = on_revoked,
-                                             .arg = worker};
-    return consumer_open(&options, &worker->consumer, error);
-}
-
-static void worker_close(struct worker *worker)
-{
-    worker->stopping = true;
-    if (worker->pool)
-        pool_stop(worker->pool);
-    consumer_close(worker->consumer); /* drains and gives up the partitions */
-    pool_close(worker->pool);
-    if (worker->events && !worker->failed)
-        producer_flush(worker->events, 500);
-    if (worker->replies && !worker->failed)
-        producer_flush(worker->replies, 500);
-    producer_close(worker->events);
-    producer_close(worker->replies);
-    reader_close(worker->reader);
-    if (worker->state_lock >= 0)
-        close(worker->state_lock);
-    free(worker->partitions);
-}
-
-/* ---- the loop ---- */
 
 /* True when more may be waiting. */
 static bool take_commands(struct worker *worker)
@@ -407,7 +189,7 @@ static void run(struct worker *worker, struct lifecycle *life, struct loop *loop
             take_log(worker);
         if (worker->pool && has(fired, TAG_POOL))
             pool_serve(worker->pool);
-        serve_clients(worker);
+        worker_serve_clients(worker);
         tick(worker, life);
     }
 }
@@ -429,7 +211,6 @@ static int worker_run(const struct service *service, const struct config *config
     struct worker worker = {.service = service, .config = config, .bus = settings_bus(config), .state_lock = -1};
     struct bus_error error = {""};
     struct loop loop = {.epoll_fd = -1};
-    name_things(&worker, config);
     int err = worker_open(&worker, life, &error);
     if (!err)
         err = loop_open(&loop);
