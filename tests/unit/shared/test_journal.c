@@ -2,10 +2,11 @@
 /*
  * The rules of claims: as tables, and as a model of owners that write at the same time.
  *
- * The model: owners claim, append, are paused and wake late. What an owner sends travels on a wire of its own, in order,
- * for as long as chance wants; acknowledgements come back the same way, some without an offset, some as failures of a
- * record that is in the log all the same. Owners judge with journal_writer_*, readers with journal_reader; an oracle
- * in three lines says what is true. The last test leaves out one rule and expects the model to notice.
+ * The model: owners claim, append, are paused and wake late. What an owner sends travels on a wire of its
+ * own, in order, for as long as chance wants; acknowledgements come back the same way, some without an
+ * offset, some as failures of a record that is in the log all the same. Owners judge with journal_writer_*,
+ * readers with journal_reader; an oracle in three lines says what is true. The last test leaves out one rule
+ * and expects the model to notice.
  */
 #include "journal.h"
 
@@ -22,15 +23,16 @@ static const struct plan_case {
     enum journal_replay plan;
     int64_t from;
 } plans[] = {
-    {-1, 0, 0, JOURNAL_REPLAY_FRESH, 0},      /* the log's first record is our claim */
-    {-1, 0, 50, JOURNAL_REPLAY_FRESH, 0},     /* a new machine */
+    {-1, 0, 0, JOURNAL_REPLAY_FRESH, 0},  /* the log's first record is our claim */
+    {-1, 0, 50, JOURNAL_REPLAY_FRESH, 0}, /* a new machine */
     {-1, 10, 50, JOURNAL_REPLAY_TRUNCATED, 10},
     {0, 0, 0, JOURNAL_REPLAY_ON, 0},
     {20, 0, 50, JOURNAL_REPLAY_ON, 20},
-    {50, 0, 50, JOURNAL_REPLAY_ON, 50},       /* only the claim is new */
+    {50, 0, 50, JOURNAL_REPLAY_ON, 50}, /* only the claim is new */
     {20, 20, 50, JOURNAL_REPLAY_ON, 20},
     {19, 20, 50, JOURNAL_REPLAY_TRUNCATED, 20},
-    {51, 0, 50, JOURNAL_REPLAY_REBUILD, 0},   /* applied beyond a claim that was appended just now: another log */
+    {51, 0, 50, JOURNAL_REPLAY_REBUILD, 0}, /* applied beyond a claim that was appended just now: another log
+                                             */
     {51, 30, 50, JOURNAL_REPLAY_REBUILD, 30},
     {INT64_MAX, 0, 0, JOURNAL_REPLAY_REBUILD, 0},
 };
@@ -39,7 +41,8 @@ static void replay_starts_where_the_table_says(void **unused)
 {
     for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
         int64_t from = -7;
-        assert_int_equal(journal_replay_plan(plans[i].checkpoint, plans[i].low, plans[i].claim, &from), plans[i].plan);
+        assert_int_equal(journal_replay_plan(plans[i].checkpoint, plans[i].low, plans[i].claim, &from),
+                         plans[i].plan);
         assert_int_equal(from, plans[i].from);
     }
 }
@@ -134,7 +137,7 @@ struct entry {
     bool is_claim, final, landed;
     char claim[CLAIM_LEN + 1];
     int key;
-    int64_t offset; /* in the log */
+    int64_t offset;      /* in the log */
     uint64_t generation; /* of its owner when it was sent: an older one's acknowledgements mean nothing */
 };
 
@@ -142,13 +145,14 @@ struct owner {
     struct journal_writer writer;
     uint64_t generation;
     bool claiming, paused;
-    struct entry *wire[LOG_MAX]; /* sent, in order: [0, landed) are in the log, [acked, landed) not heard of yet */
+    struct entry
+        *wire[LOG_MAX]; /* sent, in order: [0, landed) are in the log, [acked, landed) not heard of yet */
     int sent, landed, acked;
 };
 
 struct model {
     uint64_t seed, claims, owner_count; /* two or three of them */
-    bool broken; /* takes every acknowledged event for final */
+    bool broken;                        /* takes every acknowledged event for final */
     struct owner owners[OWNERS];
     struct entry entries[LOG_MAX];
     struct entry *log[LOG_MAX];
@@ -240,7 +244,8 @@ static void hear(struct model *model, struct owner *owner, struct tally *tally)
     }
 }
 
-/* An owner acts on its own belief: it does not look at the log, but for the high watermark when it is idle. */
+/* An owner acts on its own belief: it does not look at the log, but for the high watermark when it is idle.
+ */
 static void act(struct model *model, struct owner *owner, struct tally *tally)
 {
     bool idle = owner->acked == owner->sent;
@@ -378,11 +383,12 @@ static struct tally run_logs(bool broken, int logs)
 static void what_an_owner_calls_final_is_valid_for_all(void **unused)
 {
     struct tally tally = run_logs(false, LOGS);
-    print_message("final %ld of %ld valid, %ld void, %ld losses, %ld by the watermark\n", tally.final, tally.valid,
-                  tally.void_events, tally.losses, tally.overtaken);
+    print_message("final %ld of %ld valid, %ld void, %ld losses, %ld by the watermark\n", tally.final,
+                  tally.valid, tally.void_events, tally.losses, tally.overtaken);
     assert_int_equal(tally.disagreements, 0);
     assert_int_equal(tally.final_but_void, 0);
-    /* the schedules must be worth something: owners that succeed, and owners that are deposed while they write */
+    /* the schedules must be worth something: owners that succeed, and owners that are deposed while they
+     * write */
     assert_true(tally.final > 4 * LOGS);
     assert_true(tally.void_events > LOGS);
     assert_true(tally.losses > LOGS / 2);

@@ -94,7 +94,8 @@ static void a_redelivery_is_refused(void **unused)
     offsets_done(&offsets);
 }
 
-/* Old marks of a ring that is used again must not be taken for new ones, nor get lost when it grows in mid-turn. */
+/* Old marks of a ring that is used again must not be taken for new ones, nor get lost when it grows in
+ * mid-turn. */
 static void the_ring_grows_with_its_marks(void **unused)
 {
     struct offsets offsets;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The local copy on a real LMDB in a folder of its own: what is applied is found again, in order, or made anew. */
+/* The local copy on a real LMDB in a folder of its own: what is applied is found again, in order, or made
+ * anew. */
 #include "state.h"
 
 #include <fcntl.h>
@@ -100,8 +101,8 @@ static struct state_change outcome_of(const char *key, const char *id, int statu
 {
     struct state_change change = event_of(key, 1, "{}");
     change.command_id = slice_of(id);
-    change.outcome = (struct state_outcome){.fingerprint = SLICE("f"), .status = status, .binding = true,
-                                            .time_ms = time_ms, .body = SLICE("b")};
+    change.outcome = (struct state_outcome){
+        .fingerprint = SLICE("f"), .status = status, .binding = true, .time_ms = time_ms, .body = SLICE("b")};
     return change;
 }
 
@@ -124,7 +125,8 @@ static void assert_slice(struct slice s, const char *expected)
         fail_msg("\"%.*s\" is not \"%s\"", SLICE_ARG(s), expected);
 }
 
-static void assert_entity(struct place *place, const char *key, bool exists, int64_t version, const char *value)
+static void assert_entity(struct place *place, const char *key, bool exists, int64_t version,
+                          const char *value)
 {
     bool found_exists;
     int64_t found_version;
@@ -208,8 +210,8 @@ static void an_empty_batch_moves_the_checkpoint(void **in_place)
 static void a_batch_is_applied_whole_or_not_at_all(void **in_place)
 {
     struct place *place = *in_place;
-    struct state_change changes[] = {{.kind = STATE_CLAIM, .key = SLICE("claim-1")}, event_of("1", 1, "{}"),
-                                     event_of("", 1, "{}")};
+    struct state_change changes[] = {
+        {.kind = STATE_CLAIM, .key = SLICE("claim-1")}, event_of("1", 1, "{}"), event_of("", 1, "{}")};
     error.text[0] = '\0';
     assert_true(state_apply(place->state, changes, 3, 3, &error) < 0);
     assert_true(error.text[0] != '\0');
@@ -250,8 +252,20 @@ static void the_last_claim_is_kept(void **in_place)
 
 static void int64_keys_are_in_numeric_order(void **in_place)
 {
-    static const char *const ordered[] = {"-9223372036854775808", "-9223372036854775807", "-256", "-10", "-9", "-1",
-                                          "0", "1", "9", "10", "255", "256", "4294967296", "9223372036854775806",
+    static const char *const ordered[] = {"-9223372036854775808",
+                                          "-9223372036854775807",
+                                          "-256",
+                                          "-10",
+                                          "-9",
+                                          "-1",
+                                          "0",
+                                          "1",
+                                          "9",
+                                          "10",
+                                          "255",
+                                          "256",
+                                          "4294967296",
+                                          "9223372036854775806",
                                           "9223372036854775807"};
     static const int order[] = {7, 0, 14, 3, 12, 1, 9, 5, 11, 6, 13, 2, 10, 4, 8};
     size_t count = sizeof(ordered) / sizeof(ordered[0]);
@@ -279,7 +293,8 @@ static void paging_starts_after_any_key(void **in_place)
     bool exists;
     struct slice key, value;
     apply_one(place, event_of("-5", 1, "a"));
-    apply_one(place, (struct state_change){.kind = STATE_EVENT, .key = SLICE("3"), .version = 2, .value = SLICE("")});
+    apply_one(place, (struct state_change){
+                         .kind = STATE_EVENT, .key = SLICE("3"), .version = 2, .value = SLICE("")});
     apply_one(place, event_of("20", 1, "c"));
     assert_true(state_next_entity(place->state, SLICE("-6"), &key, &exists, &value)); /* not there itself */
     assert_slice(key, "-5");
@@ -470,7 +485,8 @@ static void void_records_ask_for_repair_until_an_event_comes(void **in_place)
 {
     static const char *const all[] = {"-3", "5", "40"}, *const rest[] = {"-3", "40"};
     struct place *place = *in_place;
-    struct state_change changes[] = {event_of("5", 2, "true"), void_of("40"), void_of("5"), void_of("-3"), void_of("5")};
+    struct state_change changes[] = {event_of("5", 2, "true"), void_of("40"), void_of("5"), void_of("-3"),
+                                     void_of("5")};
     apply(place, changes, 5, 5);
     assert_repairs(place, all, 3);
     assert_entity(place, "5", true, 2, "true"); /* a void record changes nothing */
@@ -479,7 +495,8 @@ static void void_records_ask_for_repair_until_an_event_comes(void **in_place)
     assert_repairs(place, all, 3);
     apply_one(place, event_of("5", 3, "true again"));
     assert_repairs(place, rest, 2);
-    struct state_change both[] = {void_of("40"), event_of("40", 1, "x"), event_of("-3", 1, "y"), void_of("-3")};
+    struct state_change both[] = {void_of("40"), event_of("40", 1, "x"), event_of("-3", 1, "y"),
+                                  void_of("-3")};
     apply(place, both, 4, 10);
     assert_repairs(place, rest, 1); /* the void record came last */
 }
@@ -500,8 +517,10 @@ static void text_keys_are_repaired_too(void **in_place)
 
 static void fill(struct place *place)
 {
-    struct state_change changes[] = {{.kind = STATE_CLAIM, .key = SLICE("claim-1")}, event_of("1", 1, "{}"),
-                                     outcome_of("2", "id", 200, 1000), void_of("3")};
+    struct state_change changes[] = {{.kind = STATE_CLAIM, .key = SLICE("claim-1")},
+                                     event_of("1", 1, "{}"),
+                                     outcome_of("2", "id", 200, 1000),
+                                     void_of("3")};
     apply(place, changes, 4, 4);
 }
 
@@ -580,7 +599,8 @@ static void a_foreign_file_is_replaced(void **in_place)
 
 static void a_file_cut_short_is_replaced(void **in_place)
 {
-    static const off_t sizes[] = {100, 4096, 5000, 8192, 20000}; /* the last ones leave LMDB's own header whole */
+    static const off_t sizes[] = {100, 4096, 5000, 8192,
+                                  20000}; /* the last ones leave LMDB's own header whole */
     struct place *place = *in_place;
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         fill(place);
@@ -644,7 +664,8 @@ static void note_boot(struct place *place, const char *text)
 
 static void after_the_machine_went_down_the_copy_is_made_anew(void **in_place)
 {
-    static const char *const notes[] = {"00000000-0000-0000-0000-000000000000", "", "clos"}; /* or cut short itself */
+    static const char *const notes[] = {"00000000-0000-0000-0000-000000000000", "",
+                                        "clos"}; /* or cut short itself */
     struct place *place = *in_place;
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
         fill(place);

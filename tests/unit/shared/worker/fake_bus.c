@@ -91,7 +91,8 @@ static char *copy_record(const struct record *rec, struct record *ret_rec, struc
     ret_rec->key = keep(&at, rec->key);
     ret_rec->value = keep(&at, rec->value);
     for (size_t i = 0; i < rec->header_count; i++)
-        ret_headers[i] = (struct header){keep_text(&at, rec->headers[i].name), keep(&at, rec->headers[i].value)};
+        ret_headers[i] =
+            (struct header){keep_text(&at, rec->headers[i].name), keep(&at, rec->headers[i].value)};
     ret_rec->headers = ret_headers;
     return memory;
 }
@@ -175,7 +176,8 @@ void fake_bus_reset(void)
 
 /* ---- producers ---- */
 
-int producer_send(struct producer *producer, const struct record *rec, const struct headers *headers, void *opaque)
+int producer_send(struct producer *producer, const struct record *rec, const struct headers *headers,
+                  void *opaque)
 {
     int err = producer->refuse;
     producer->refuse = 0;
@@ -189,7 +191,8 @@ int producer_send(struct producer *producer, const struct record *rec, const str
     whole.header_count = headers->count;
     if (bytes_of(&whole) > FAKE_MAX_BYTES)
         return -EMSGSIZE;
-    producer->sent[producer->count++] = (struct sent){.copy = copy_new(&whole), .opaque = opaque, .offset = -1};
+    producer->sent[producer->count++] =
+        (struct sent){.copy = copy_new(&whole), .opaque = opaque, .offset = -1};
     return 0;
 }
 

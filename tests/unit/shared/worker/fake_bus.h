@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bus and the pool as a test holds them in its hand: one event log in memory, deliveries and tasks on demand.
+ * The bus and the pool as a test holds them in its hand: one event log in memory, deliveries and tasks on
+ * demand.
  *
- * fake_bus.c defines what bus/ and pool.c would, so those objects are never taken from the library. Records sent
- * wait until the test acknowledges or fails them; what the events producer gets acknowledged is in the log, which
- * the fake reader reads. Everything lives until fake_bus_reset().
+ * fake_bus.c defines what bus/ and pool.c would, so those objects are never taken from the library. Records
+ * sent wait until the test acknowledges or fails them; what the events producer gets acknowledged is in the
+ * log, which the fake reader reads. Everything lives until fake_bus_reset().
  */
 #ifndef ROUNDTRIP_TESTS_FAKE_BUS_H
 #define ROUNDTRIP_TESTS_FAKE_BUS_H
@@ -16,7 +17,8 @@
 /** The largest record a producer takes, headers counted. */
 #define FAKE_MAX_BYTES 100000
 
-/** What a worker is opened with: its producers, reader and consumer. Zeroed memory of `struct worker` becomes usable. */
+/** What a worker is opened with: its producers, reader and consumer. Zeroed memory of `struct worker` becomes
+ * usable. */
 void fake_bus_connect(struct worker *worker);
 /** Forgets the log, all records and tasks; frees what the connected workers' handles hold. */
 void fake_bus_reset(void);
@@ -26,14 +28,16 @@ size_t fake_sent_count(const struct producer *producer);
 const struct record *fake_sent(const struct producer *producer, size_t n);
 /** How many of them wait for a delivery. */
 size_t fake_waiting(const struct producer *producer);
-/** Delivers the oldest waiting record: acknowledged, acknowledged without an offset, failed, or failed though written. */
+/** Delivers the oldest waiting record: acknowledged, acknowledged without an offset, failed, or failed though
+ * written. */
 void fake_acknowledge(struct producer *producer);
 void fake_acknowledge_blindly(struct producer *producer);
 void fake_fail(struct producer *producer);
 void fake_fail_written(struct producer *producer);
 /** The oldest record of the events producer that is not in the log reaches it; its delivery still waits. */
 void fake_land(struct producer *producer);
-/** How many are not in the log and may reach it; where the oldest waiting one is in the log, -1 when it is not. */
+/** How many are not in the log and may reach it; where the oldest waiting one is in the log, -1 when it is
+ * not. */
 size_t fake_unlanded(const struct producer *producer);
 int64_t fake_landed_at(const struct producer *producer);
 /** The next send through `producer` returns `err`. */

@@ -32,7 +32,7 @@ static void put(const struct call *call, struct decision *d)
         put_body(call, d, 200);
 }
 
-static void delete(const struct call *call, struct decision *d)
+static void delete (const struct call *call, struct decision *d)
 {
     if (!call->before.exists)
         decide_problem(d, 404, "Thing not found");
@@ -98,7 +98,11 @@ static const struct operation operations[] = {
     {.type = "thing.list", .kind = OPERATION_READ, .scope = SCOPE_PARTITION, .handler = list},
     {.type = "thing.mute", .kind = OPERATION_WRITE, .handler = mute},
     {.type = "thing.large", .kind = OPERATION_READ, .handler = large},
-    {.type = "thing.work", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = work, .event_type = "thing.worked"},
+    {.type = "thing.work",
+     .kind = OPERATION_WRITE,
+     .place = RUN_POOL,
+     .handler = work,
+     .event_type = "thing.worked"},
     {.type = "thing.append", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = append},
     {.type = "thing.rogue", .kind = OPERATION_READ, .handler = put},
     {.type = "thing.gated", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = work, .admit = gate},
@@ -232,7 +236,8 @@ void rig_acknowledge_replies(struct rig *rig)
 
 /* ---- what was sent ---- */
 
-/* The `n`-th record to a topic that begins like that, claims of the log left out; NULL when there are no more. */
+/* The `n`-th record to a topic that begins like that, claims of the log left out; NULL when there are no
+ * more. */
 static const struct record *nth(const struct producer *producer, const char *topic, size_t n)
 {
     for (size_t i = 0; i < fake_sent_count(producer); i++) {

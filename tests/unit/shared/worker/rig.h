@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A worker without its process: a small service, its partitions, and commands given by hand. Bus and pool are fakes. */
+/* A worker without its process: a small service, its partitions, and commands given by hand. Bus and pool are
+ * fakes. */
 #ifndef ROUNDTRIP_TESTS_RIG_H
 #define ROUNDTRIP_TESTS_RIG_H
 
@@ -35,7 +36,8 @@ struct rig {
 /** As thing.list does not look at the key and the others need one, NULL is "absent" everywhere. */
 struct ask {
     const char *type, *key, *id, *body, *if_match, *expiry;
-    const char *reply_topic; /* NULL: "replies"; "": no reply address; the correlation id is `id`, as far as it may be */
+    const char *reply_topic; /* NULL: "replies"; "": no reply address; the correlation id is `id`, as far as
+                                it may be */
 };
 
 #define LONG_AGO "2001-01-01T00:00:00Z"

@@ -135,7 +135,8 @@ static void an_expired_write_leaves_an_event_and_no_effect(void **unused)
 
 static void an_expired_write_of_nothing_leaves_nothing(void **unused)
 {
-    rig_ask(rig, (struct ask){.type = "thing.create", .key = "1", .id = "a", .body = "{}", .expiry = LONG_AGO});
+    rig_ask(rig,
+            (struct ask){.type = "thing.create", .key = "1", .id = "a", .body = "{}", .expiry = LONG_AGO});
     struct event event = last_event();
     assert_int_equal(event.status, 504);
     assert_false(event.exists);
@@ -148,12 +149,14 @@ static void an_expired_command_may_be_tried_anew(void **unused)
 {
     for (int applied = 0; applied < 2; applied++) { /* its outcome young, or in the local copy */
         const char *key = applied ? "2" : "1", *id = applied ? "b" : "a";
-        rig_ask(rig, (struct ask){.type = "thing.create", .key = key, .id = id, .body = "{}", .expiry = LONG_AGO});
+        rig_ask(rig,
+                (struct ask){.type = "thing.create", .key = key, .id = id, .body = "{}", .expiry = LONG_AGO});
         if (applied) {
             rig_acknowledge_events(rig);
             partition_apply(&rig->partitions[0]);
         }
-        rig_ask(rig, (struct ask){.type = "thing.create", .key = key, .id = id, .body = "{}", .expiry = FAR_OFF});
+        rig_ask(rig,
+                (struct ask){.type = "thing.create", .key = key, .id = id, .body = "{}", .expiry = FAR_OFF});
         struct event event = last_event();
         assert_int_equal(event.status, 201);
         assert_true(event.binding);
@@ -179,7 +182,8 @@ static void an_expired_read_is_only_answered(void **unused)
 static void a_repeated_command_is_answered_after_its_deadline(void **unused)
 {
     done("thing.create", "1", "a", "{}", 201);
-    rig_ask(rig, (struct ask){.type = "thing.create", .key = "1", .id = "a", .body = "{}", .expiry = LONG_AGO});
+    rig_ask(rig,
+            (struct ask){.type = "thing.create", .key = "1", .id = "a", .body = "{}", .expiry = LONG_AGO});
     assert_reply(rig, 1, "a", 201);
     assert_true(rig_reply(rig, 1).replayed);
 }
@@ -216,12 +220,9 @@ static const struct repeat_case {
     const char *type, *key, *body;
     int status;
 } repeats[] = {
-    {"thing.create", "1", "{\"n\":1}", 201},
-    {"thing.put", "1", "{\"n\":2}", 200},
-    {"thing.create", "1", "{\"n\":3}", 400},
-    {"thing.put", "2", "{}", 404},
-    {"thing.delete", "1", NULL, 204},
-    {"thing.delete", "1", NULL, 404},
+    {"thing.create", "1", "{\"n\":1}", 201}, {"thing.put", "1", "{\"n\":2}", 200},
+    {"thing.create", "1", "{\"n\":3}", 400}, {"thing.put", "2", "{}", 404},
+    {"thing.delete", "1", NULL, 204},        {"thing.delete", "1", NULL, 404},
 };
 #define REPEATS (sizeof(repeats) / sizeof(repeats[0]))
 
@@ -309,10 +310,10 @@ static const struct match_case {
     {"thing.put", "1", "W/\"1\"", 412},
     {"thing.put", "1", "\"1\"", 200}, /* now version 2 */
     {"thing.put", "1", "\"1\"", 412},
-    {"thing.put", "1", "*", 200},     /* 3 */
+    {"thing.put", "1", "*", 200},        /* 3 */
     {"thing.create", "1", "\"9\"", 400}, /* would not succeed anyway: its own error */
     {"thing.put", "2", "\"1\"", 404},
-    {"thing.create", "2", "*", 412},  /* would succeed, but there is no entity */
+    {"thing.create", "2", "*", 412}, /* would succeed, but there is no entity */
     {"thing.delete", "1", "\"2\"", 412},
     {"thing.delete", "1", "\"3\"", 204}, /* 4 */
     {"thing.create", "1", "\"4\"", 412}, /* a deleted entity matches nothing */
@@ -324,7 +325,10 @@ static void if_match_counts_only_where_it_would_succeed(void **unused)
     done("thing.create", "1", "first", "{}", 201);
     for (size_t i = 0; i < sizeof(matches) / sizeof(matches[0]); i++) {
         char id[2] = {(char)('a' + i), '\0'};
-        rig_ask(rig, (struct ask){.type = matches[i].type, .key = matches[i].key, .id = id, .body = "{}",
+        rig_ask(rig, (struct ask){.type = matches[i].type,
+                                  .key = matches[i].key,
+                                  .id = id,
+                                  .body = "{}",
                                   .if_match = matches[i].if_match});
         rig_acknowledge_events(rig);
         if (last_reply().status != matches[i].status)
@@ -457,7 +461,9 @@ static void a_duplicate_of_a_running_write_waits_for_it(void **unused)
     struct ask ask = {.type = "thing.work", .key = "1", .id = "a", .body = "{}"};
     rig_ask(rig, ask);
     rig_ask(rig, ask);
-    rig_ask(rig, (struct ask){.type = "thing.work", .key = "2", .id = "a", .body = "{}"}); /* the id with another key */
+    rig_ask(rig,
+            (struct ask){
+                .type = "thing.work", .key = "2", .id = "a", .body = "{}"}); /* the id with another key */
     assert_int_equal(fake_tasks(), 1);
     fake_run_task();
     assert_int_equal(fake_tasks(), 0);
@@ -552,8 +558,9 @@ static void an_expired_pooled_write_does_not_reach_the_pool(void **unused)
 
 static void a_deadline_of_centuries_is_none_to_a_job(void **unused)
 {
-    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "{}",
-                              .expiry = "9999-12-31T23:59:59Z"});
+    rig_ask(rig,
+            (struct ask){
+                .type = "thing.work", .key = "1", .id = "a", .body = "{}", .expiry = "9999-12-31T23:59:59Z"});
     const struct work *work = partition_running(&rig->partitions[0], SLICE("1"));
     assert_non_null(work);
     assert_false(job_stopping(&work->job));

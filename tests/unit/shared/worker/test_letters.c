@@ -96,7 +96,8 @@ static void assert_copied(void)
 {
     for (size_t i = 0; i < desk->msg.rec.header_count; i++) {
         struct slice value = desk->msg.headers[i].value;
-        assert_true(slice_equal(record_header(written(), desk->msg.headers[i].name), value.p ? value : SLICE("")));
+        assert_true(
+            slice_equal(record_header(written(), desk->msg.headers[i].name), value.p ? value : SLICE("")));
     }
 }
 
@@ -126,7 +127,7 @@ static const struct allow_case {
     {"x*,a", "a", true},
     {"x*", "xyz", true},
     {"x*", "x", true},
-    {"x*y", "xay", false}, /* a star counts at the end only */
+    {"x*y", "xay", false},       /* a star counts at the end only */
     {"*", "item.events", false}, /* everything would be a hole, not a list */
 };
 
@@ -158,8 +159,8 @@ static void a_reply_goes_where_the_command_says(void **unused)
 {
     struct reply reply;
     ask_with_an_address();
-    desk->work.answer = (struct answer){.status = 200, .version = 9, .body = SLICE("{}"),
-                                        .content_type = SLICE("application/json")};
+    desk->work.answer = (struct answer){
+        .status = 200, .version = 9, .body = SLICE("{}"), .content_type = SLICE("application/json")};
     assert_true(letters_reply(&desk->work, "replies.*", &desk->headers, &desk->rec));
     assert_int_equal(envelope_decode_reply(written(), &reply), ENVELOPE_OK);
     assert_string_equal(desk->rec.topic, "replies.x");

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three workers and one log, by chance: assigned, deposed without being told, revoked, paused, their deliveries late,
- * lost or uncertain, their commands repeated and expired. The code under test is the workers'; bus and pool are fakes.
+ * Three workers and one log, by chance: assigned, deposed without being told, revoked, paused, their
+ * deliveries late, lost or uncertain, their commands repeated and expired. The code under test is the
+ * workers'; bus and pool are fakes.
  *
  * What is checked on each answer, against the valid events of the log in their order:
  *   - a write is answered only when its event is in the log, valid, and says the same
- *   - a read shows the state after some number of valid events, and not fewer than any client knew of when it was asked
- * and at the end: every command is answered, no command has two effects, every state follows from the one before.
- * The last test takes the contiguity check away and expects violations.
+ *   - a read shows the state after some number of valid events, and not fewer than any client knew of when it
+ * was asked and at the end: every command is answered, no command has two effects, every state follows from
+ * the one before. The last test takes the contiguity check away and expects violations.
  *
  * `test_owners N` runs N schedules.
  */
@@ -27,8 +28,8 @@
 struct asked {
     const char *type;
     char key[TEXT], id[TEXT], body[TEXT];
-    long deadline;  /* the step from which it is expired; 0: none */
-    size_t known;   /* valid events any client knew of when it was asked */
+    long deadline; /* the step from which it is expired; 0: none */
+    size_t known;  /* valid events any client knew of when it was asked */
     bool is_read, answered;
 };
 
@@ -226,8 +227,8 @@ static void read_replies(void)
 
 static void ask_something(void)
 {
-    static const char *const types[] = {"thing.create", "thing.put", "thing.put", "thing.delete", "thing.get", "thing.get",
-                                        "thing.get", "thing.append"};
+    static const char *const types[] = {"thing.create", "thing.put", "thing.put", "thing.delete",
+                                        "thing.get",    "thing.get", "thing.get", "thing.append"};
     if (model.command_count == COMMANDS_MAX)
         return;
     struct asked *asked = &model.commands[model.command_count];
@@ -258,13 +259,19 @@ static struct partition *part(int i)
 static void take(int i)
 {
     int64_t offset;
-    if (!model.assigned[i] || !fake_next_command(model.rigs[i]->worker.consumer, model.command_count, &offset))
+    if (!model.assigned[i] ||
+        !fake_next_command(model.rigs[i]->worker.consumer, model.command_count, &offset))
         return;
     const struct asked *asked = &model.commands[offset];
     bool late = asked->deadline && model.step >= asked->deadline;
     rig_ask_at(model.rigs[i],
-               (struct ask){.type = asked->type, .key = asked->key, .id = asked->id, .body = asked->body,
-                            .expiry = !asked->deadline ? NULL : late ? LONG_AGO : FAR_OFF},
+               (struct ask){.type = asked->type,
+                            .key = asked->key,
+                            .id = asked->id,
+                            .body = asked->body,
+                            .expiry = !asked->deadline ? NULL
+                                      : late           ? LONG_AGO
+                                                       : FAR_OFF},
                offset);
 }
 
@@ -478,9 +485,10 @@ static void run(bool broken)
         if (!broken && tally.violations != before)
             print_message("in schedule %d\n", i);
     }
-    print_message("%ld answers (%ld of them reads, %ld replayed), %ld void events, %ld restarts, %ld repairs, %ld violations\n",
-                  tally.answers, tally.reads, tally.replayed, tally.void_events, tally.restarts, tally.repairs,
-                  tally.violations);
+    print_message("%ld answers (%ld of them reads, %ld replayed), %ld void events, %ld restarts, %ld "
+                  "repairs, %ld violations\n",
+                  tally.answers, tally.reads, tally.replayed, tally.void_events, tally.restarts,
+                  tally.repairs, tally.violations);
 }
 
 static void whatever_happens_answers_agree_with_the_log(void **unused)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When an answer may leave and an offset is done: finality, order, what does not fit, what is not answered. */
+/* When an answer may leave and an offset is done: finality, order, what does not fit, what is not answered.
+ */
 #include "rig.h"
 
 #include <errno.h>
@@ -140,8 +141,10 @@ static void who_gave_no_allowed_address_gets_no_answer(void **unused)
     size_t count = sizeof(silent_topics) / sizeof(silent_topics[0]);
     for (size_t i = 0; i < count; i++) {
         char id[2] = {(char)('a' + i), '\0'}, key[2] = {(char)('1' + i), '\0'};
-        rig_ask(rig, (struct ask){.type = "thing.create", .key = key, .id = id, .body = "{}",
-                                  .reply_topic = silent_topics[i]});
+        rig_ask(
+            rig,
+            (struct ask){
+                .type = "thing.create", .key = key, .id = id, .body = "{}", .reply_topic = silent_topics[i]});
         rig_acknowledge_events(rig);
         assert_int_equal(floor_now(), (int64_t)i + 1);
     }
@@ -201,7 +204,8 @@ static void any_state_that_is_stored_can_be_repeated(void **unused)
     size_t size = FAKE_MAX_BYTES;
     char *text = large_text(size);
     int status = 413;
-    for (int i = 0; status == 413; i++, text[size -= 64] = '\0') { /* the largest one that is taken, or nearly */
+    for (int i = 0; status == 413;
+         i++, text[size -= 64] = '\0') { /* the largest one that is taken, or nearly */
         char small[8] = {(char)('a' + i / 100), (char)('0' + i / 10 % 10), (char)('0' + i % 10), '\0'};
         ask("thing.create", "1", small, text);
         rig_acknowledge_events(rig);
@@ -261,7 +265,8 @@ static void a_full_window_pauses_and_an_empty_one_resumes(void **unused)
     for (int i = 0; i < PARTITION_WINDOW; i++) {
         char id[16];
         snprintf(id, sizeof(id), "id-%d", i);
-        rig_ask(rig, (struct ask){.type = "thing.put", .key = "1", .id = id, .body = "{}", .reply_topic = ""});
+        rig_ask(rig,
+                (struct ask){.type = "thing.put", .key = "1", .id = id, .body = "{}", .reply_topic = ""});
         partition_tick(p, 0);
         assert_int_equal(p->flow_paused, i == PARTITION_WINDOW - 1);
     }

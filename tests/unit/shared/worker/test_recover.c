@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Claims taken, lost and taken again: nothing void is answered, nothing acknowledged is lost, nothing happens twice. */
+/* Claims taken, lost and taken again: nothing void is answered, nothing acknowledged is lost, nothing happens
+ * twice. */
 #include "rig.h"
 
 #include <stdio.h>
@@ -94,7 +95,8 @@ static void what_was_written_before_is_there(void **unused)
     assert_slice(rig_reply(other, 1).body, "one");
 }
 
-/* More than a batch, several writers, and an outcome that does not bind: a new copy of it is like the old one. */
+/* More than a batch, several writers, and an outcome that does not bind: a new copy of it is like the old
+ * one. */
 static void a_long_log_is_read_whole(void **unused)
 {
     enum { EVENTS = 1100 };
@@ -103,7 +105,8 @@ static void a_long_log_is_read_whole(void **unused)
         char key[16], id[16];
         snprintf(key, sizeof(key), "%d", i % 700 + 1000);
         snprintf(id, sizeof(id), "id-%d", i);
-        rig_ask(rig, (struct ask){.type = i < 700 ? "thing.create" : "thing.put", .key = key, .id = id, .body = id});
+        rig_ask(rig, (struct ask){
+                         .type = i < 700 ? "thing.create" : "thing.put", .key = key, .id = id, .body = id});
         if (i == 400) {
             rig_acknowledge_events(rig);
             recover_restart(part(rig), "test", 0);
@@ -135,7 +138,8 @@ static void a_long_log_is_read_whole(void **unused)
 /* A delivery that leaves it open whether the event is in the log: nothing is answered until it is known. */
 static void after_an_uncertain_delivery_the_log_decides(void **unused)
 {
-    static void (*const deliveries[])(struct producer *) = {fake_acknowledge_blindly, fake_fail_written, fake_fail};
+    static void (*const deliveries[])(struct producer *) = {fake_acknowledge_blindly, fake_fail_written,
+                                                            fake_fail};
     static const bool written[] = {true, true, false};
     static const struct ask asks[] = {
         {.type = "thing.create", .key = "1", .id = "a", .body = "one"},
@@ -278,8 +282,9 @@ static void an_owner_with_events_on_their_way_is_not_deposed(void **unused)
 }
 
 /*
- * The two schedules that chance does not find (DESIGN, the journal). (a): X claims and sleeps. Y claims, serves a write,
- * answers and commits; a client that saw the answer reads. X wakes: it must meet the write before the read.
+ * The two schedules that chance does not find (DESIGN, the journal). (a): X claims and sleeps. Y claims,
+ * serves a write, answers and commits; a client that saw the answer reads. X wakes: it must meet the write
+ * before the read.
  */
 static void a_sleeper_that_claimed_first_cannot_answer_a_later_read(void **unused)
 {
@@ -302,7 +307,8 @@ static void a_sleeper_that_claimed_first_cannot_answer_a_later_read(void **unuse
     rig_free(x);
 }
 
-/* (b): X sleeps before a write that Y serves in time, and wakes after its deadline: to X the write is expired. */
+/* (b): X sleeps before a write that Y serves in time, and wakes after its deadline: to X the write is
+ * expired. */
 static void a_sleeper_that_finds_a_write_expired_cannot_answer_a_later_read(void **unused)
 {
     struct ask in_time = create_one, late = create_one;
@@ -331,7 +337,8 @@ static void a_revoked_partition_keeps_what_is_final_for_the_next_time(void **unu
     recover_revoked(part(rig));
     assert_int_equal(part(rig)->phase, PARTITION_AWAY);
     assert_null(part(rig)->state);
-    part(rig)->reader = (struct journal_reader){0}; /* as in a new process: only the copy knows the claim in force */
+    part(rig)->reader =
+        (struct journal_reader){0}; /* as in a new process: only the copy knows the claim in force */
     recover_assigned(part(rig), 1);
     rig_acknowledge_events(rig);
     rig_turn(rig, 0);
