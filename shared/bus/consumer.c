@@ -286,6 +286,8 @@ struct message *consumer_poll(struct consumer *consumer)
         }
         log_at(native->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
                "consumer event", "group=%s error=\"%s\"", consumer->options.group, rd_kafka_message_errstr(native));
+        if (native->err == RD_KAFKA_RESP_ERR__FATAL) /* a fenced static member hears of it here, not in on_error() */
+            rd_kafka_fatal_error(consumer->rk, consumer->fatal, sizeof(consumer->fatal));
         rd_kafka_message_destroy(native);
     }
 }

@@ -174,8 +174,19 @@ int reader_watermarks(struct reader *reader, const char *topic, int32_t partitio
 
 int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
 {
-    int64_t low;
-    return rk_errno(rd_kafka_query_watermark_offsets(reader->rk, topic, partition, &low, ret_high, timeout_ms));
+    /* not rd_kafka_query_watermark_offsets(): whatever its time-out, it waits until a broker answers */
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(list, topic, partition);
+    asked->offset = RD_KAFKA_OFFSET_END; /* ListOffsets' own "latest", where others have a time */
+    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(reader->rk, list, timeout_ms);
+    if (!err)
+        err = asked->err;
+    if (!err && asked->offset < 0)
+        err = RD_KAFKA_RESP_ERR__NO_OFFSET;
+    if (!err)
+        *ret_high = asked->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return rk_errno(err);
 }
 
 int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error)

@@ -102,8 +102,8 @@ static bool repeated(struct work *work)
 {
     struct state_outcome outcome;
     envelope_fingerprint(&work->cmd, work->fingerprint);
-    if (!known_outcome(work, &outcome))
-        return false;
+    if (!known_outcome(work, &outcome) || !outcome.binding)
+        return false; /* new, or it said "not now": the id is free */
     if (!slice_equal(outcome.fingerprint, slice_make(work->fingerprint, sizeof(work->fingerprint)))) {
         answer_problem(work, 422,
                        "This command id (or Idempotency-Key) was used for another command; use a new one for each command");
@@ -111,8 +111,6 @@ static bool repeated(struct work *work)
         partition_answer_later(work);
         return true;
     }
-    if (!outcome.binding)
-        return false; /* it said "not now": tried anew */
     replay_outcome(work, &outcome);
     return true;
 }
@@ -151,6 +149,10 @@ static void run_on_pool_thread(void *arg)
 static void run_pooled(struct work *work)
 {
     buf_append_slice(&work->before, work->entity_before.state); /* the state may be applied while the handler runs */
+    if (!buf_ok(&work->before)) {
+        recover_restart(work->partition, "out of memory", 1000 * CLOCK_NS_PER_MS);
+        return;
+    }
     work->entity_before.state = buf_slice(&work->before);
     int64_t left_ms = work->cmd.expiry_ms ? work->cmd.expiry_ms - clock_wall_ms() : INT64_MAX;
     work->job.deadline_ns = left_ms > JOB_MAX_MS ? INT64_MAX : clock_mono_ns() + left_ms * CLOCK_NS_PER_MS;
@@ -304,7 +306,7 @@ static void set_effect(struct work *work)
     work->exists = d->effect == EFFECT_NONE ? before->exists : d->effect == EFFECT_PUT;
     work->version = d->effect == EFFECT_NONE ? before->version : before->version + 1;
     work->state = work->exists ? buf_slice(&d->state) : SLICE("");
-    work->binding = d->status < 500;
+    work->binding = d->effect != EFFECT_NONE || d->status < 500;
     work->event_time_ms = clock_wall_ms();
 }
 
@@ -331,6 +333,10 @@ void dispatch_too_large(struct work *work)
     work->shrunk = true;
     decide_problem(&work->decision, 413, "The entity would be larger than a Kafka record may be; make it smaller");
     set_effect(work);
+    if (!buf_ok(&work->decision.state)) {
+        recover_restart(work->partition, "out of memory", 1000 * CLOCK_NS_PER_MS);
+        return;
+    }
     set_answer(work);
     partition_append(work);
 }

@@ -61,13 +61,14 @@ void letters_claim(struct work *work, struct slice id, struct headers *ret_heade
 
 bool letters_topic_allowed(const char *allowed, struct slice topic)
 {
-    while (*allowed) {
-        size_t len = strcspn(allowed, ",");
+    while (*(allowed += strspn(allowed, " "))) { /* "a, b" is how people write lists */
+        size_t len = strcspn(allowed, ", ");
         bool prefix = len > 0 && allowed[len - 1] == '*';
         size_t fixed = prefix ? len - 1 : len;
         if (fixed > 0 && topic.len >= fixed && (prefix || topic.len == fixed) && memcmp(topic.p, allowed, fixed) == 0)
             return true;
-        allowed += len + (allowed[len] == ',');
+        allowed += len;
+        allowed += strspn(allowed, ", ");
     }
     return false;
 }

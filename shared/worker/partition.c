@@ -397,5 +397,6 @@ int64_t partition_due_ns(const struct partition *p)
 {
     if (p->phase == PARTITION_WAITING)
         return p->retry_ns;
-    return p->final_count > 0 ? p->final_since_ns + PARTITION_APPLY_NS : INT64_MAX;
+    bool waiting = p->phase == PARTITION_SERVING && p->final_count > 0;
+    return waiting ? p->final_since_ns + PARTITION_APPLY_NS : INT64_MAX;
 }
