@@ -49,10 +49,12 @@ class Cluster:
     def services(self):
         return "item,compute" + (",note" if self.wanted[3] else "")
 
-    def start_broker(self):
+    def start_broker(self, topics=True):
         if self.kind == "kafka":
             self.broker = Kafka(self.folder / "kafka").start()
             self.bootstrap = self.broker.bootstrap
+            if not topics:
+                return
             subprocess.run([str(BUILD / "deploy/roundtrip-topics"), "--kafka", self.bootstrap, "--services", self.services(),
                             "--reply-topic", REPLY_TOPICS], check=True, capture_output=True, timeout=120)
             return
