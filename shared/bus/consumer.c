@@ -273,9 +273,14 @@ int consumer_fd(const struct consumer *consumer)
 
 struct message *consumer_poll(struct consumer *consumer)
 {
-    rk_fd_clear(consumer->fd);
+    bool cleared = false;
     for (;;) {
         rd_kafka_message_t *native = rd_kafka_consumer_poll(consumer->rk, 0);
+        if (!native && !cleared) { /* empty: take the signal back, then look once more for what came meanwhile */
+            cleared = true;
+            rk_fd_clear(consumer->fd);
+            continue;
+        }
         if (!native)
             return NULL;
         if (!native->err) {

@@ -425,16 +425,21 @@ static void probe(struct producer *producer, int64_t now_ns)
                  producer->role);
 }
 
-int producer_serve(struct producer *producer, int64_t now_ns)
+void producer_push(struct producer *producer, int64_t now_ns)
 {
-    rk_fd_clear(producer->fd);
-    producer->served = 0;
-    rd_kafka_poll(producer->rk, 0);
     pthread_mutex_lock(&producer->lock);
     bool due = pace_due_ns(&producer->pace, producer->gathered_count) <= now_ns;
     pthread_mutex_unlock(&producer->lock);
     if (due)
         beat(producer, now_ns);
+}
+
+int producer_serve(struct producer *producer, int64_t now_ns)
+{
+    rk_fd_clear(producer->fd);
+    producer->served = 0;
+    rd_kafka_poll(producer->rk, 0);
+    producer_push(producer, now_ns);
     if (!atomic_load(&producer->connected) || atomic_load(&producer->suspect))
         probe(producer, now_ns);
     return (int)producer->served;

@@ -142,13 +142,17 @@ int reader_fd(const struct reader *reader)
 
 struct message *reader_poll(struct reader *reader, int timeout_ms)
 {
-    rk_fd_clear(reader->fd);
+    bool cleared = false;
     for (;;) {
-        rd_kafka_message_t *native = rd_kafka_consume_queue(reader->queue, timeout_ms);
-        if (!native) {
+        rd_kafka_message_t *native = rd_kafka_consume_queue(reader->queue, cleared ? 0 : timeout_ms);
+        if (!native && !cleared) { /* empty: take the signal back, then look once more for what came meanwhile */
+            cleared = true;
+            rk_fd_clear(reader->fd);
             rd_kafka_poll(reader->rk, 0); /* error callbacks live on another queue */
-            return NULL;
+            continue;
         }
+        if (!native)
+            return NULL;
         if (!native->err) {
             atomic_store_explicit(&reader->connected, true, memory_order_relaxed);
             struct message *msg = rk_message_wrap(native);

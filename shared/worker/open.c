@@ -109,7 +109,7 @@ static void on_assigned(void *arg, const int32_t *partitions, const int64_t *com
     }
 }
 
-void worker_serve_clients(struct worker *worker)
+static void serve_clients(struct worker *worker)
 {
     int64_t now = clock_mono_ns();
     producer_serve(worker->events, now);
@@ -141,7 +141,7 @@ static void on_revoked(void *arg, const int32_t *partitions, size_t count, bool 
     for (size_t i = 0; i < count && !lost && !worker->failed; i++) {
         struct partition *p = &worker->partitions[partitions[i]];
         while (p->phase == PARTITION_SERVING && busy(p) && clock_mono_ns() < deadline) {
-            worker_serve_clients(worker);
+            serve_clients(worker);
             wait_briefly(worker);
         }
         if (!err && p->phase == PARTITION_SERVING && p->offsets.floor > p->position)

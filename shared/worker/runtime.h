@@ -236,8 +236,6 @@ struct lifecycle;
 /** Opens all; waits for Kafka and the topics until a signal comes (-EINTR). 0 or -errno and `error`. worker_close() in any case. */
 int worker_open(struct worker *worker, struct lifecycle *life, struct bus_error *error);
 void worker_close(struct worker *worker);
-/** Deliveries of both producers, and what they have gathered. */
-void worker_serve_clients(struct worker *worker);
 
 /** Ends the process with an error, after the current turn of the loop. */
 void worker_fail(struct worker *worker, const char *what, const char *why);

@@ -169,6 +169,14 @@ static bool has(uint32_t fired, enum tag tag)
     return fired & (UINT32_C(1) << tag);
 }
 
+static void serve(struct producer *producer, bool fired)
+{
+    if (fired)
+        producer_serve(producer, clock_mono_ns());
+    else
+        producer_push(producer, clock_mono_ns());
+}
+
 /* Every source is looked at when its descriptor says so, and all of them from time to time whatever they say. */
 static void run(struct worker *worker, struct lifecycle *life, struct loop *loop)
 {
@@ -189,7 +197,8 @@ static void run(struct worker *worker, struct lifecycle *life, struct loop *loop
             take_log(worker);
         if (worker->pool && has(fired, TAG_POOL))
             pool_serve(worker->pool);
-        worker_serve_clients(worker);
+        serve(worker->events, has(fired, TAG_EVENTS));
+        serve(worker->replies, has(fired, TAG_REPLIES));
         tick(worker, life);
     }
 }
