@@ -5,7 +5,7 @@
  * The order is part of the contract: a repeated command is answered from its outcome even after its deadline, and an
  * expired write still leaves an event, so that no reader of the log can skip it unseen (ARCHITECTURE.md, The journal).
  */
-#include "worker/runtime.h"
+#include "worker/dispatch.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,6 +14,9 @@
 #include "log.h"
 #include "problem.h"
 #include "worker/scan.h"
+#include "worker/partition.h"
+#include "worker/recover.h"
+#include "worker/work.h"
 
 /* A deadline further off is none to a job: in nanoseconds it might not fit. */
 #define JOB_MAX_MS (INT64_C(365) * 24 * 3600 * 1000)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A worker's clients, partitions and pool: opening and closing them, and what the group gives and takes. */
+#include "worker/open.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -10,7 +12,8 @@
 #include "clock.h"
 #include "lifecycle.h"
 #include "log.h"
-#include "worker/runtime.h"
+#include "worker/partition.h"
+#include "worker/recover.h"
 
 #define DRAIN_MS         1500
 #define POOL_WAITING     65536

@@ -5,7 +5,7 @@
  * Order that matters: an event is final only when the journal says so; an answer leaves only after every event appended
  * before it is final; an offset is finished only after the answer was acknowledged.
  */
-#include "worker/runtime.h"
+#include "worker/partition.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +15,9 @@
 #include "log.h"
 #include "worker/etag.h"
 #include "worker/letters.h"
+#include "worker/dispatch.h"
+#include "worker/recover.h"
+#include "worker/work.h"
 
 #define RESTART_NS    (INT64_C(200) * CLOCK_NS_PER_MS)
 

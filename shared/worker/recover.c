@@ -7,7 +7,7 @@
  *
  * A claim that is lost (another writer, a failed delivery) starts this again from the lowest unfinished command.
  */
-#include "worker/runtime.h"
+#include "worker/recover.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +16,8 @@
 #include "clock.h"
 #include "log.h"
 #include "worker/letters.h"
+#include "worker/partition.h"
+#include "worker/work.h"
 
 #define REPLAY_BATCH     512
 #define REPLAY_LOG_NS    (INT64_C(1000) * CLOCK_NS_PER_MS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One command's memory and stage; the queues it waits in. */
-#include "worker/runtime.h"
+#include "worker/work.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -10,7 +10,9 @@
 #include "log.h"
 #include "loop.h"
 #include "settings.h"
-#include "worker/runtime.h"
+#include "worker/open.h"
+#include "worker/partition.h"
+#include "worker/recover.h"
 
 #define TAKE_BATCH     256
 #define COMMIT_NS      (INT64_C(100) * CLOCK_NS_PER_MS)

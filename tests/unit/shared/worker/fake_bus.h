@@ -10,7 +10,10 @@
 #ifndef ROUNDTRIP_TESTS_FAKE_BUS_H
 #define ROUNDTRIP_TESTS_FAKE_BUS_H
 
-#include "worker/runtime.h"
+#include "worker/dispatch.h"
+#include "worker/partition.h"
+#include "worker/recover.h"
+#include "worker/work.h"
 
 /** Keys that begin with '9' belong to partition 1, all others to partition 0. */
 #define FAKE_PARTITIONS 2

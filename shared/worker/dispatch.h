@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Internal to worker/. What to do with a command. */
+#ifndef ROUNDTRIP_WORKER_DISPATCH_H
+#define ROUNDTRIP_WORKER_DISPATCH_H
+
+#include "worker/runtime.h"
+
+void dispatch_command(struct work *work);
+/** Runs a partition-scoped read on the local copy, now that everything before it is final. */
+void dispatch_scan(struct work *work);
+/** The handler has decided: status, precondition, effect, answer. */
+void dispatch_settle(struct work *work);
+/** To the dead letter topic, and a problem of that status to whoever waits. */
+void dispatch_bury(struct work *work, int status, const char *detail);
+/** The event of a write does not fit a record: refuses the write instead. */
+void dispatch_too_large(struct work *work);
+/** Its answer does not: says so instead. */
+void dispatch_answer_too_large(struct work *work);
+/** A pooled handler ended. */
+void dispatch_pool_done(void *arg, bool ran);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Internal to worker/. Memory, queues, stages. */
+#ifndef ROUNDTRIP_WORKER_WORK_H
+#define ROUNDTRIP_WORKER_WORK_H
+
+#include "worker/runtime.h"
+
+struct work *work_new(struct partition *p, struct message *msg); /* NULL: out of memory, `msg` freed */
+void work_move(struct work *work, enum work_stage stage);
+/** Frees it unless a delivery, the pool, or the tables still need it. */
+void work_release(struct work *work);
+void work_orphan_all(struct partition *p);
+void work_queue_init(struct work_queue *queue);
+void work_queue_add(struct work_queue *queue, struct work *work);
+struct work *work_queue_take(struct work_queue *queue);
+
+#endif
