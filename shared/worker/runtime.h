@@ -32,7 +32,7 @@
 #define PARTITION_EVENT_ROOM 8192
 /** Final events that may wait before they are applied to the local copy, and for how long. */
 #define PARTITION_APPLY_COUNT 256
-#define PARTITION_APPLY_NS    (INT64_C(20) * 1000000)
+#define PARTITION_APPLY_NS    (INT64_C(200) * 1000000)
 
 /** Where a command stands; work_move() is the only function that changes it. */
 enum work_stage {
