@@ -70,9 +70,12 @@ class Scaling(ClusterTest):
     options = {"gateways": 2, "compute_workers": 0}
 
     def check_all(self, ids):
+        """Every item is there in version 1. On a starved machine the group may be between two assignments: reads may wait."""
         c = self.http()
         for id in ids:
             got = c.get(f"/items/{id}")
+            if got.status in (503, 504):
+                got = self.wait_for(f"item {id}", lambda: (r := c.get(f"/items/{id}")).status not in (503, 504) and r, 30)
             self.assertEqual((got.status, got.header("etag"), got.json()), (200, '"1"', item(id, str(id))))
 
     def test_1_two_gateways_each_get_their_own_replies(self):
@@ -139,7 +142,7 @@ class Endings(unittest.TestCase):
     def start(self, **options):
         cluster = Cluster(**options)
         self.addCleanup(cluster.clean)
-        self.addCleanup(cluster.stop)
+        self.addCleanup(lambda: self.assertEqual(cluster.stop(), []))
         try:
             return cluster.start()
         except BaseException:
@@ -198,7 +201,7 @@ class Endings(unittest.TestCase):
     def test_not_ready_without_kafka(self):
         cluster = Cluster()
         self.addCleanup(cluster.clean)
-        self.addCleanup(cluster.stop)
+        self.addCleanup(lambda: self.assertEqual(cluster.stop(), []))
         cluster.bootstrap, cluster.kind = "127.0.0.1:1", "none"
         from processes import BUILD, Process
         import http_client

@@ -138,7 +138,8 @@ class Cluster:
             self.broker.stop()
         elif self.broker:
             self.broker.stop()
-        for process in self.everything:
+        programs = self.everything + [self.broker] if self.kind == "embedded" and self.broker else self.everything
+        for process in programs:
             if process.reports():
                 faults.append(f"{process.name}: sanitizer report\n{process.tail(120)}")
         return faults

@@ -18,6 +18,8 @@ SANITIZED = os.environ.get("ROUNDTRIP_TEST_SANITIZER", "")
 SLACK = 4.0 if SANITIZED else 1.5
 READY_SECONDS = 60
 
+STARTED = []  # every Process and Kafka, for stop_all()
+
 REPORTS = re.compile(r"(ERROR: AddressSanitizer|WARNING: ThreadSanitizer|runtime error:|ERROR: LeakSanitizer)")
 
 
@@ -43,6 +45,15 @@ def sanitizer_env():
     }
 
 
+def stop_all():
+    """Ends all that this test process has started: for when it is told to end itself."""
+    for started in STARTED:
+        if isinstance(started, Kafka):
+            started.stop()
+        else:
+            started.kill()
+
+
 class Process:
     """One program of ours, with its log in a file."""
 
@@ -53,6 +64,7 @@ class Process:
         self.ready_path = pathlib.Path(folder) / f"{name}.ready"
         self.popen = None
         self.wanted = False  # it should be running: see Cluster.supervise()
+        STARTED.append(self)
 
     def start(self):
         self.wanted = True
@@ -127,6 +139,7 @@ class Kafka:
     def __init__(self, folder):
         self.dir = str(folder)
         self.bootstrap = None
+        STARTED.append(self)
 
     def start(self, keep=False):
         port = self.bootstrap.rsplit(":", 1)[1] if keep else "0"

@@ -13,6 +13,7 @@ import inspect
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -83,8 +84,15 @@ class LineResult(unittest.TestResult):
 
 
 def run_class(path, name, tests):
-    """In the child process."""
+    """In the child process. Told to end, it takes its cluster with it."""
     module = load(pathlib.Path(path))
+    import processes  # load() has put its folder on the path
+
+    def end(number, _):
+        processes.stop_all()
+        os._exit(128 + number)
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
     suite = unittest.TestSuite(getattr(module, name)(test) for test in tests)
     result = LineResult()
     suite.run(result)
@@ -93,12 +101,17 @@ def run_class(path, name, tests):
 
 def spawn(path, name, tests):
     command = [sys.executable, __file__, "--child", str(path), name, ",".join(tests)]
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=CLASS_SECONDS)
-        out, err = done.stdout, done.stderr
-    except subprocess.TimeoutExpired as late:
-        out = (late.stdout or b"").decode() if isinstance(late.stdout, bytes) else late.stdout or ""
-        err = f"the class took longer than {CLASS_SECONDS} s"
+        out, err = child.communicate(timeout=CLASS_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.terminate()
+        try:
+            out, err = child.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, err = child.communicate()
+        err += f"\nthe class took longer than {CLASS_SECONDS} s"
     lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     reported = {line["test"].split(" ")[0].split(".")[-1] for line in lines}
     broken = any(line["outcome"] == "failed" and "setUpClass" in line["test"] for line in lines)
