@@ -4,6 +4,8 @@
 
 #include <assert.h>
 
+#include "broken.h"
+
 void journal_claim_set(struct journal_claim *claim, struct slice id)
 {
     assert(id.len <= JOURNAL_CLAIM_MAX);
@@ -35,6 +37,10 @@ void journal_writer_hold(struct journal_writer *writer, int64_t offset)
 
 enum journal_verdict journal_writer_acknowledged(struct journal_writer *writer, int64_t offset)
 {
+    if (broken(BROKEN_NO_CONTIGUITY) && offset >= 0) {
+        writer->next_offset = offset + 1;
+        return JOURNAL_FINAL;
+    }
     if (!writer->held || offset != writer->next_offset) {
         writer->held = false;
         return JOURNAL_UNKNOWN;
@@ -45,7 +51,7 @@ enum journal_verdict journal_writer_acknowledged(struct journal_writer *writer, 
 
 bool journal_writer_overtaken(const struct journal_writer *writer, int64_t high_watermark)
 {
-    return writer->held && high_watermark > writer->next_offset;
+    return !broken(BROKEN_NO_CONTIGUITY) && writer->held && high_watermark > writer->next_offset;
 }
 
 enum journal_replay journal_replay_plan(int64_t checkpoint, int64_t low_watermark, int64_t claim_offset,

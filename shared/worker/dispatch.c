@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "broken.h"
 #include "clock.h"
 #include "log.h"
 #include "problem.h"
@@ -105,7 +106,7 @@ static bool repeated(struct work *work)
 {
     struct state_outcome outcome;
     envelope_fingerprint(&work->cmd, work->fingerprint);
-    if (!known_outcome(work, &outcome) || !outcome.binding)
+    if (!known_outcome(work, &outcome) || !outcome.binding || broken(BROKEN_NO_DEDUPE))
         return false; /* new, or it said "not now": the id is free */
     if (!slice_equal(outcome.fingerprint, slice_make(work->fingerprint, sizeof(work->fingerprint)))) {
         answer_problem(work, 422,
@@ -325,7 +326,7 @@ void dispatch_settle(struct work *work)
         return;
     }
     set_answer(work);
-    if (work->op->kind == OPERATION_WRITE)
+    if (work->op->kind == OPERATION_WRITE && !(broken(BROKEN_SILENT_EXPIRY) && work->decision.status == 504))
         partition_append(work);
     else
         partition_answer_later(work);

@@ -23,6 +23,8 @@ void partition_append(struct work *work);
 void partition_apply(struct partition *p);
 /** Periodic: applies, pauses and resumes the flow. */
 void partition_tick(struct partition *p, int64_t now_ns);
+/** The offset that may be committed: below it everything was answered. */
+int64_t partition_commit_offset(const struct partition *p);
 int64_t partition_due_ns(const struct partition *p);
 /** The newest decided write of a key that is not in the local copy yet; the running one; or NULL. */
 struct work *partition_by_key(const struct partition *p, struct slice key);

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broken.h"
 #include "clock.h"
 #include "log.h"
 #include "worker/letters.h"
@@ -163,7 +164,7 @@ static void repair(struct partition *p)
     char key[ENVELOPE_ID_MAX];
     size_t len = 0;
     p->phase = PARTITION_REPAIRING;
-    while (p->phase == PARTITION_REPAIRING &&
+    while (p->phase == PARTITION_REPAIRING && !broken(BROKEN_NO_REPAIR) &&
            state_next_repair(p->state, len ? slice_make(key, len) : SLICE_NONE, key, sizeof(key), &len)) {
         log_warn("a void record hides a key's state; appending it again", "partition=%d key=%.*s", p->number,
                  (int)len, key);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "broken.h"
 #include "clock.h"
 #include "lifecycle.h"
 #include "log.h"
@@ -69,10 +70,10 @@ static void commit_floors(struct worker *worker, int64_t now_ns)
     worker->commit_ns = now_ns + COMMIT_NS;
     for (int32_t i = 0; i < worker->partition_count; i++) {
         struct partition *p = &worker->partitions[i];
-        if (p->phase != PARTITION_SERVING || !p->floor_dirty)
+        if (p->phase != PARTITION_SERVING || (!p->floor_dirty && !broken(BROKEN_EARLY_FINISH)))
             continue;
         p->floor_dirty = false;
-        consumer_commit(worker->consumer, p->number, p->offsets.floor);
+        consumer_commit(worker->consumer, p->number, partition_commit_offset(p));
     }
 }
 
