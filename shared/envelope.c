@@ -56,7 +56,7 @@ size_t envelope_position_id(const struct record *rec, char *ret_id, size_t size)
 struct slice envelope_claim_of(const struct record *rec)
 {
     size_t prefix = sizeof(ENVELOPE_CLAIM_KEY_PREFIX) - 1;
-    if (!rec->key.p || rec->key.len <= prefix || rec->key.len > prefix + CLAIM_ID_MAX ||
+    if (!rec->value.p || !rec->key.p || rec->key.len <= prefix || rec->key.len > prefix + CLAIM_ID_MAX ||
         memcmp(rec->key.p, ENVELOPE_CLAIM_KEY_PREFIX, prefix) != 0)
         return SLICE_NONE;
     return slice_make(rec->key.p + prefix, rec->key.len - prefix);

@@ -106,8 +106,18 @@ enum envelope_error envelope_decode_event(const struct record *rec, struct event
     __attribute__((warn_unused_result));
 void envelope_encode_event(const struct event *event, struct headers *ret_headers);
 
-/** The claim id when the record is a claim, else SLICE_NONE. */
+/** The claim id when the record is a claim (its tombstone is none), else SLICE_NONE. */
 struct slice envelope_claim_of(const struct record *rec);
+
+/** What a record without a value removes when it is compacted. */
+struct tombstone {
+    struct slice claim_id; /* present: that claim, which decides about nothing any more */
+    struct slice writer;   /* else the record's key is an entity's, and this its writer's claim id; absent: a foreign record */
+};
+/** False when the record has a value. */
+bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_tombstone);
+/** `writer` is the claim id of who removes. The record's value must be absent. */
+void envelope_encode_tombstone(struct slice writer, struct slice time, struct headers *ret_headers);
 
 /**
  * 128-bit hash of type, key and body in 32 hex digits (XXH3): says whether a repeated id means the same command. Their

@@ -76,6 +76,27 @@ enum envelope_error envelope_decode_event(const struct record *rec, struct event
     return ENVELOPE_OK;
 }
 
+bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_tombstone)
+{
+    const struct slice prefix = SLICE(ENVELOPE_CLAIM_KEY_PREFIX);
+    if (rec->value.p)
+        return false;
+    *ret_tombstone = (struct tombstone){.writer = record_header(rec, "ce_claim")};
+    if (rec->key.len > prefix.len && memcmp(rec->key.p, prefix.p, prefix.len) == 0)
+        ret_tombstone->claim_id = slice_make(rec->key.p + prefix.len, rec->key.len - prefix.len);
+    return true;
+}
+
+void envelope_encode_tombstone(struct slice writer, struct slice time, struct headers *ret_headers)
+{
+    headers_init(ret_headers);
+    headers_add(ret_headers, "ce_specversion", SLICE("1.0"));
+    headers_add(ret_headers, "ce_type", SLICE("roundtrip.removed"));
+    headers_add(ret_headers, "ce_source", SLICE("roundtrip"));
+    headers_add(ret_headers, "ce_time", time);
+    headers_add(ret_headers, "ce_claim", writer);
+}
+
 void envelope_encode_event(const struct event *event, struct headers *ret_headers)
 {
     headers_init(ret_headers);

@@ -41,8 +41,9 @@ int state_wipe(struct state *state, struct state_error *ret_error) __attribute__
 
 /** The offset of the next record to apply; -1: nothing was applied. */
 int64_t state_checkpoint(const struct state *state);
-/** The claim in force at the checkpoint. */
+/** The claim in force at the checkpoint, and where it stands in the log (-1: none). The log that has it there is the one this is a copy of. */
 struct journal_reader state_reader(const struct state *state);
+int64_t state_claim_offset(const struct state *state);
 
 /** An outcome as stored: what a repeated command is answered with. */
 struct state_outcome {
@@ -58,8 +59,14 @@ struct state_outcome {
 /** One record of the log, as it changes the copy. */
 struct state_change {
     int64_t offset;
-    enum { STATE_EVENT, STATE_CLAIM, STATE_VOID } kind;
-    struct slice key;       /* EVENT, VOID: the entity's; CLAIM: the claim id */
+    enum {
+        STATE_EVENT,
+        STATE_CLAIM,
+        STATE_VOID,
+        STATE_REMOVED,       /* a valid tombstone: the entity is as if it had never been */
+        STATE_CLAIM_REMOVED, /* the tombstone of a claim */
+    } kind;
+    struct slice key;       /* EVENT, VOID, REMOVED: the entity's; CLAIM, CLAIM_REMOVED: the claim id */
     struct slice value;     /* EVENT: the entity's state */
     int64_t version;        /* EVENT */
     bool exists;            /* EVENT */
@@ -87,6 +94,14 @@ int state_expire(struct state *state, int64_t before_ms, int limit, struct state
 
 /** Keys marked for repair, in order; false when there is none after `after` (absent: from the first). Copies into `ret_key`. */
 bool state_next_repair(struct state *state, struct slice after, char *ret_key, size_t size, size_t *ret_len);
+
+/**
+ * What may get a tombstone, the key copied into `ret_key`; false at the end. Entities: deleted ones whose last event is older than
+ * `before_ms`, oldest first, beginning with the `skip`-th. Claims: those that decide about nothing, since the next claim follows
+ * directly.
+ */
+bool state_next_removable(struct state *state, int64_t before_ms, size_t skip, char *ret_key, size_t size, size_t *ret_len);
+bool state_next_spent_claim(struct state *state, struct slice after, char *ret_id, size_t size, size_t *ret_len);
 
 /** The first entity record with key > `after` (absent: the first), existing or not; false at the end. */
 bool state_next_entity(struct state *state, struct slice after, struct slice *ret_key, bool *ret_exists,

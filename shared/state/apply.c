@@ -2,22 +2,6 @@
 /* Bringing records of the log into the store, and taking old outcomes out. */
 #include "state/store.h"
 
-static int put_entity(struct state *state, MDB_txn *txn, const struct state_change *change)
-{
-    char scratch[8];
-    MDB_val k = state_val(state_disk_key(state, change->key, scratch));
-    struct entity_head head = {.version = change->version, .exists = change->exists};
-    MDB_val v = {sizeof(head) + change->value.len, NULL};
-    int rc = mdb_put(txn, state->tables[ENTITIES], &k, &v, MDB_RESERVE);
-    if (rc)
-        return rc;
-    memcpy(v.mv_data, &head, sizeof(head));
-    if (change->value.len)
-        memcpy((char *)v.mv_data + sizeof(head), change->value.p, change->value.len);
-    rc = mdb_del(txn, state->tables[REPAIRS], &k, NULL);
-    return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
 static struct slice time_key(int64_t time_ms, struct slice id, char scratch[8 + STATE_KEY_MAX])
 {
     size_t len = id.len < STATE_KEY_MAX - 8 ? id.len : STATE_KEY_MAX - 8;
@@ -26,7 +10,69 @@ static struct slice time_key(int64_t time_ms, struct slice id, char scratch[8 + 
     return slice_make(scratch, 8 + len);
 }
 
-static int put_outcome(struct state *state, MDB_txn *txn, struct slice id, const struct state_outcome *outcome)
+/* Deletes where there may be nothing to delete. */
+static int drop(struct state *state, MDB_txn *txn, enum table table, MDB_val k)
+{
+    int rc = mdb_del(txn, state->tables[table], &k, NULL);
+    return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* The entry of `gone` that the entity's record on disk has. */
+static int leave_gone(struct state *state, MDB_txn *txn, MDB_val k)
+{
+    char scratch[8 + STATE_KEY_MAX];
+    struct entity_head head;
+    MDB_val v;
+    int rc = mdb_get(txn, state->tables[ENTITIES], &k, &v);
+    if (rc)
+        return rc == MDB_NOTFOUND ? 0 : rc;
+    memcpy(&head, v.mv_data, sizeof(head));
+    return head.exists ? 0
+                       : drop(state, txn, GONE, state_val(time_key(head.time_ms, state_unval(k), scratch)));
+}
+
+static int enter_gone(struct state *state, MDB_txn *txn, MDB_val k, int64_t time_ms)
+{
+    char scratch[8 + STATE_KEY_MAX];
+    MDB_val entry = state_val(time_key(time_ms, state_unval(k), scratch)), nothing = {0, (void *)""};
+    return mdb_put(txn, state->tables[GONE], &entry, &nothing, 0);
+}
+
+static int put_entity(struct state *state, MDB_txn *txn, const struct state_change *change)
+{
+    char scratch[8];
+    MDB_val k = state_val(state_disk_key(state, change->key, scratch));
+    struct entity_head head;
+    memset(&head, 0, sizeof(head)); /* its padding goes to the disk */
+    head.version = change->version;
+    head.time_ms = change->outcome.time_ms;
+    head.exists = change->exists;
+    MDB_val v = {sizeof(head) + change->value.len, NULL};
+    int rc = leave_gone(state, txn, k);
+    if (!rc)
+        rc = mdb_put(txn, state->tables[ENTITIES], &k, &v, MDB_RESERVE);
+    if (rc)
+        return rc;
+    memcpy(v.mv_data, &head, sizeof(head));
+    if (change->value.len)
+        memcpy((char *)v.mv_data + sizeof(head), change->value.p, change->value.len);
+    if (!change->exists)
+        rc = enter_gone(state, txn, k, head.time_ms);
+    return rc ? rc : drop(state, txn, REPAIRS, k);
+}
+
+static int remove_entity(struct state *state, MDB_txn *txn, struct slice key)
+{
+    char scratch[8];
+    MDB_val k = state_val(state_disk_key(state, key, scratch));
+    int rc = leave_gone(state, txn, k);
+    if (!rc)
+        rc = drop(state, txn, ENTITIES, k);
+    return rc ? rc : drop(state, txn, REPAIRS, k);
+}
+
+static int put_outcome(struct state *state, MDB_txn *txn, struct slice id,
+                       const struct state_outcome *outcome)
 {
     struct outcome_head head = {.version = outcome->version,
                                 .time_ms = outcome->time_ms,
@@ -37,7 +83,8 @@ static int put_outcome(struct state *state, MDB_txn *txn, struct slice id, const
                                 .body_len = (uint32_t)outcome->body.len,
                                 .content_type_len = (uint32_t)outcome->content_type.len,
                                 .location_len = (uint32_t)outcome->location.len};
-    const struct slice parts[] = {outcome->fingerprint, outcome->body, outcome->content_type, outcome->location};
+    const struct slice parts[] = {outcome->fingerprint, outcome->body, outcome->content_type,
+                                  outcome->location};
     size_t size = sizeof(head);
     for (size_t i = 0; i < 4; i++)
         size += parts[i].len;
@@ -57,19 +104,41 @@ static int put_outcome(struct state *state, MDB_txn *txn, struct slice id, const
     return mdb_put(txn, state->tables[TIMES], &tk, &tv, 0);
 }
 
-static int apply_one(struct state *state, MDB_txn *txn, const struct state_change *change, struct journal_reader *reader)
+/* Where the application of a batch stands. */
+struct position {
+    struct journal_reader reader;
+    struct claim_at claim_at;
+};
+
+static int apply_claim(struct state *state, MDB_txn *txn, const struct state_change *change,
+                       struct position *at)
+{
+    int rc = 0;
+    if (at->reader.last.len && !at->claim_at.used) { /* nothing stands between it and this one */
+        MDB_val k = state_val(slice_make(at->reader.last.id, at->reader.last.len)), v = {0, (void *)""};
+        rc = mdb_put(txn, state->tables[SPENT], &k, &v, 0);
+    }
+    journal_read_claim(&at->reader, change->key);
+    at->claim_at.offset = change->offset;
+    at->claim_at.used = false;
+    return rc;
+}
+
+static int apply_one(struct state *state, MDB_txn *txn, const struct state_change *change,
+                     struct position *at)
 {
     char scratch[8];
     MDB_val k, v = {0, (void *)""};
-    switch (change->kind) {
-    case STATE_CLAIM:
-        journal_read_claim(reader, change->key);
-        return 0;
-    case STATE_VOID:
+    if (change->kind == STATE_CLAIM)
+        return apply_claim(state, txn, change, at);
+    if (change->kind == STATE_CLAIM_REMOVED)
+        return drop(state, txn, SPENT, state_val(change->key));
+    at->claim_at.used = true;
+    if (change->kind == STATE_REMOVED)
+        return remove_entity(state, txn, change->key);
+    if (change->kind == STATE_VOID) {
         k = state_val(state_disk_key(state, change->key, scratch));
         return mdb_put(txn, state->tables[REPAIRS], &k, &v, 0);
-    case STATE_EVENT:
-        break;
     }
     int rc = put_entity(state, txn, change);
     if (!rc && change->command_id.p)
@@ -77,19 +146,21 @@ static int apply_one(struct state *state, MDB_txn *txn, const struct state_chang
     return rc;
 }
 
-static int apply_all(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
-                     struct journal_reader *reader)
+static int apply_all(struct state *state, const struct state_change *changes, size_t count,
+                     int64_t next_offset, struct position *at)
 {
     MDB_txn *txn;
     int rc = state_begin_write(state, &txn);
     if (rc)
         return rc;
     for (size_t i = 0; !rc && i < count; i++)
-        rc = apply_one(state, txn, &changes[i], reader);
+        rc = apply_one(state, txn, &changes[i], at);
     if (!rc)
         rc = state_meta_put(state, txn, "checkpoint", slice_make(&next_offset, sizeof(next_offset)));
-    if (!rc && reader->last.len)
-        rc = state_meta_put(state, txn, "claim", slice_make(reader->last.id, reader->last.len));
+    if (!rc && at->reader.last.len)
+        rc = state_meta_put(state, txn, "claim", slice_make(at->reader.last.id, at->reader.last.len));
+    if (!rc)
+        rc = state_meta_put(state, txn, "claim_at", slice_make(&at->claim_at, sizeof(at->claim_at)));
     if (rc) {
         mdb_txn_abort(txn);
         return rc;
@@ -108,21 +179,23 @@ int state_apply(struct state *state, const struct state_change *changes, size_t 
                 struct state_error *ret_error)
 {
     for (;;) {
-        struct journal_reader reader = state->reader;
-        int rc = apply_all(state, changes, count, next_offset, &reader);
+        struct position at = {state->reader, state->claim_at};
+        int rc = apply_all(state, changes, count, next_offset, &at);
         if (rc == MDB_MAP_FULL && grow_map(state) == 0)
-            continue; /* nothing was applied: the same batch again, with more room */
+            continue;       /* nothing was applied: the same batch again, with more room */
         if (state_torn(rc)) /* the next start must not meet the same damage */
             (void)state_note(state->boot_path, "torn");
         if (rc)
             return state_fail(rc, "cannot write the state", ret_error);
         state->checkpoint = next_offset;
-        state->reader = reader;
+        state->reader = at.reader;
+        state->claim_at = at.claim_at;
         return 0;
     }
 }
 
-/* Removes one entry of `times`, and the outcome if it is still of that time (a non-binding one may have been replaced). */
+/* Removes one entry of `times`, and the outcome if it is still of that time (a non-binding one may have been
+ * replaced). */
 static int expire_one(struct state *state, MDB_txn *txn, MDB_cursor *cursor, MDB_val time_entry)
 {
     int64_t time_ms = (int64_t)state_get_be64(time_entry.mv_data);

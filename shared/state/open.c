@@ -11,11 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT       "1"
+#define FORMAT       "2"
 #define MAP_INITIAL  (UINT64_C(256) << 20)
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
-static const char *const table_names[TABLES] = {"meta", "entities", "outcomes", "times", "repairs"};
+static const char *const table_names[TABLES] = {"meta",    "entities", "outcomes", "times",
+                                                "repairs", "gone",     "spent"};
 
 /* The first line of a small file; empty when there is none. */
 static void read_line(const char *path, char out[64])
@@ -39,7 +40,8 @@ static int open_tables(struct state *state, MDB_txn *txn)
     return 0;
 }
 
-static bool meta_is(struct state *state, MDB_txn *txn, const char *name, const char *wanted, bool *ret_present)
+static bool meta_is(struct state *state, MDB_txn *txn, const char *name, const char *wanted,
+                    bool *ret_present)
 {
     MDB_val k = state_val(slice_of(name)), v;
     *ret_present = mdb_get(txn, state->tables[META], &k, &v) == 0;
@@ -66,6 +68,7 @@ static int drop_all(struct state *state, MDB_txn *txn)
     }
     state->checkpoint = -1;
     state->reader = (struct journal_reader){0};
+    state->claim_at = (struct claim_at){.offset = -1};
     return 0;
 }
 
@@ -85,6 +88,9 @@ static void load_position(struct state *state, MDB_txn *txn)
     k = state_val(SLICE("claim"));
     if (mdb_get(txn, state->tables[META], &k, &v) == 0 && v.mv_size <= JOURNAL_CLAIM_MAX)
         journal_read_claim(&state->reader, state_unval(v));
+    k = state_val(SLICE("claim_at"));
+    if (mdb_get(txn, state->tables[META], &k, &v) == 0 && v.mv_size == sizeof(state->claim_at))
+        memcpy(&state->claim_at, v.mv_data, sizeof(state->claim_at));
 }
 
 static int prepare(struct state *state, const char **ret_wiped)
@@ -153,8 +159,8 @@ static bool cut_short(struct state *state)
     MDB_stat stat;
     struct stat file;
     int fd;
-    if (mdb_env_info(state->env, &info) || mdb_env_stat(state->env, &stat) || mdb_env_get_fd(state->env, &fd) ||
-        fstat(fd, &file))
+    if (mdb_env_info(state->env, &info) || mdb_env_stat(state->env, &stat) ||
+        mdb_env_get_fd(state->env, &fd) || fstat(fd, &file))
         return true;
     return (uint64_t)file.st_size < (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
 }
@@ -209,17 +215,18 @@ static int note_boot(const struct state *state, const char *dir, const char **re
     return state_note(state->boot_path, boot);
 }
 
-int state_open(const char *dir, const struct state_binding *binding, struct state **ret_state, const char **ret_wiped,
-               struct state_error *ret_error)
+int state_open(const char *dir, const struct state_binding *binding, struct state **ret_state,
+               const char **ret_wiped, struct state_error *ret_error)
 {
     struct state *state = calloc(1, sizeof(*state));
     if (!state)
         return state_fail(ENOMEM, "cannot open the state folder", ret_error);
     *ret_wiped = NULL;
     state->checkpoint = -1;
+    state->claim_at.offset = -1;
     state->int64_keys = binding->int64_keys;
-    snprintf(state->binding, sizeof(state->binding), "%s/%s/%" PRId32, binding->cluster_id ? binding->cluster_id : "",
-             binding->topic, binding->partition);
+    snprintf(state->binding, sizeof(state->binding), "%s/%s/%" PRId32,
+             binding->cluster_id ? binding->cluster_id : "", binding->topic, binding->partition);
     snprintf(state->boot_path, sizeof(state->boot_path), "%s/boot", dir);
     int rc = make_dirs(dir);
     if (!rc)
@@ -273,6 +280,11 @@ int state_wipe(struct state *state, struct state_error *ret_error)
 int64_t state_checkpoint(const struct state *state)
 {
     return state->checkpoint;
+}
+
+int64_t state_claim_offset(const struct state *state)
+{
+    return state->claim_at.offset;
 }
 
 struct journal_reader state_reader(const struct state *state)

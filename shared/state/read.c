@@ -6,7 +6,8 @@ static MDB_txn *reads(struct state *state)
 {
     if (state->reading)
         return state->reads;
-    int rc = state->reads ? mdb_txn_renew(state->reads) : mdb_txn_begin(state->env, NULL, MDB_RDONLY, &state->reads);
+    int rc = state->reads ? mdb_txn_renew(state->reads)
+                          : mdb_txn_begin(state->env, NULL, MDB_RDONLY, &state->reads);
     state->reading = rc == 0;
     return rc ? NULL : state->reads;
 }
@@ -64,7 +65,8 @@ bool state_find_outcome(struct state *state, struct slice command_id, struct sta
 }
 
 /* The first key greater than `after`, by the table's order. */
-static bool next_key(struct state *state, enum table table, struct slice after, MDB_val *ret_key, MDB_val *ret_value)
+static bool next_key(struct state *state, enum table table, struct slice after, MDB_val *ret_key,
+                     MDB_val *ret_value)
 {
     char scratch[8];
     MDB_txn *txn = reads(state);
@@ -88,6 +90,48 @@ bool state_next_repair(struct state *state, struct slice after, char *ret_key, s
     if (!next_key(state, REPAIRS, after, &k, &v))
         return false;
     struct slice key = state_plain_key(state, k, scratch, sizeof(scratch));
+    if (key.len > size)
+        return false;
+    memcpy(ret_key, key.p, key.len);
+    *ret_len = key.len;
+    return true;
+}
+
+bool state_next_spent_claim(struct state *state, struct slice after, char *ret_id, size_t size,
+                            size_t *ret_len)
+{
+    MDB_val k, v;
+    if (!next_key(state, SPENT, after, &k, &v) || k.mv_size > size)
+        return false;
+    memcpy(ret_id, k.mv_data, k.mv_size);
+    *ret_len = k.mv_size;
+    return true;
+}
+
+/* The `skip`-th entry of `gone`; they are few, and only the young ones are skipped. */
+static bool nth_gone(struct state *state, size_t skip, MDB_val *ret_key)
+{
+    MDB_txn *txn = reads(state);
+    MDB_cursor *cursor;
+    MDB_val v;
+    if (!txn || mdb_cursor_open(txn, state->tables[GONE], &cursor) != 0)
+        return false;
+    int rc = mdb_cursor_get(cursor, ret_key, &v, MDB_FIRST);
+    while (!rc && skip-- > 0)
+        rc = mdb_cursor_get(cursor, ret_key, &v, MDB_NEXT);
+    mdb_cursor_close(cursor);
+    return rc == 0;
+}
+
+bool state_next_removable(struct state *state, int64_t before_ms, size_t skip, char *ret_key, size_t size,
+                          size_t *ret_len)
+{
+    char scratch[24];
+    MDB_val k;
+    if (!nth_gone(state, skip, &k) || (int64_t)state_get_be64(k.mv_data) >= before_ms)
+        return false;
+    struct slice key =
+        state_plain_key(state, (MDB_val){k.mv_size - 8, (char *)k.mv_data + 8}, scratch, sizeof(scratch));
     if (key.len > size)
         return false;
     memcpy(ret_key, key.p, key.len);

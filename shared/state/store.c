@@ -22,7 +22,8 @@ bool state_torn(int rc)
            rc == MDB_PAGE_NOTFOUND || rc == EINVAL;
 }
 
-/* A write transaction with room: LMDB opens a map that is just as large as its data, and only a growth gives it more. */
+/* A write transaction with room: LMDB opens a map that is just as large as its data, and only a growth gives
+ * it more. */
 int state_begin_write(struct state *state, MDB_txn **ret_txn)
 {
     MDB_envinfo info;

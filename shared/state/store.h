@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Internal to state/, and the only file that includes lmdb.h: LMDB behind state.h, one environment a partition, five tables.
+ * Internal to state/, and the only file that includes lmdb.h: LMDB behind state.h, one environment a partition, seven tables.
  *
- *   meta      "format", "binding", "checkpoint", "claim"
- *   entities  key -> version, exists, state        (int64 keys as 8 bytes, big endian, sign flipped: numeric order)
+ *   meta      "format", "binding", "checkpoint", "claim", "claim_at"
+ *   entities  key -> version, time, exists, state  (int64 keys as 8 bytes, big endian, sign flipped: numeric order)
  *   outcomes  command id -> fixed fields, then fingerprint, body, content type, location
  *   times     time (8 bytes, big endian) + command id -> nothing, to find what is too old
  *   repairs   key -> nothing
+ *   gone      time + entity key, of every entity that does not exist -> nothing
+ *   spent     id of a claim that decides about nothing any more -> nothing
  *
  * Beside it the file "boot" says in which boot of the machine it was opened, or "closed": it must be known before LMDB is
  * let near files that an unclean end of the machine may have torn.
@@ -22,7 +24,13 @@
 /** LMDB's limit of a key's bytes. */
 #define STATE_KEY_MAX 511
 
-enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, TABLES };
+enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, GONE, SPENT, TABLES };
+
+/* The claim in force at the checkpoint: where it stands, and whether a record after it is decided by it. */
+struct claim_at {
+    int64_t offset; /* -1: there was none */
+    bool used;
+};
 
 struct state {
     MDB_env *env;
@@ -32,13 +40,14 @@ struct state {
     bool int64_keys;
     int64_t checkpoint;
     struct journal_reader reader;
+    struct claim_at claim_at;
     char binding[512];
     char boot_path[4096];
 };
 
 /* Fixed part of an entity's value. Local copy only: the machine's own byte order. */
 struct entity_head {
-    int64_t version;
+    int64_t version, time_ms; /* of its last event */
     uint8_t exists;
 };
 

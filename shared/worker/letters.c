@@ -45,6 +45,16 @@ void letters_event(struct work *work, struct headers *ret_headers, struct record
                                .value = work->exists ? work->state : SLICE("")};
 }
 
+void letters_removal(struct work *work, struct headers *ret_headers, struct record *ret_rec)
+{
+    struct partition *p = work->partition;
+    int time_len = clock_format_rfc3339(work->event_time_ms, work->event_time);
+    envelope_encode_tombstone(slice_make(p->writer.claim.id, p->writer.claim.len),
+                              slice_make(work->event_time, (size_t)time_len), ret_headers);
+    *ret_rec = (struct record){
+        .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = SLICE_NONE};
+}
+
 void letters_claim(struct work *work, struct slice id, struct headers *ret_headers, struct record *ret_rec)
 {
     struct partition *p = work->partition;

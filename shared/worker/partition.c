@@ -165,7 +165,10 @@ void partition_append(struct work *work)
     struct partition *p = work->partition;
     struct headers headers;
     struct record rec;
-    letters_event(work, &headers, &rec);
+    if (work->removal)
+        letters_removal(work, &headers, &rec);
+    else
+        letters_event(work, &headers, &rec);
     bool crowded = work->decision.effect == EFFECT_PUT &&
                    work->state.len + PARTITION_EVENT_ROOM > producer_max_bytes(p->worker->events);
     int err = crowded ? -EMSGSIZE : send(work, p->worker->events, &rec, &headers, "event");
@@ -178,7 +181,7 @@ void partition_append(struct work *work)
         return;
     }
     work->sequence = ++p->appended;
-    if (work->stage != WORK_REPAIRING)
+    if (work->msg)
         work_move(work, WORK_APPENDING);
     partition_table(work);
     work_queue_add(&p->journal, work);
@@ -234,7 +237,10 @@ static void event_delivered(struct work *work, const struct delivery *delivery)
         recover_repaired(p);
         return;
     }
-    partition_answer(work);
+    if (work->removal)
+        work_move(work, WORK_FINISHED);
+    else
+        partition_answer(work);
     release_readers(p);
 }
 
@@ -323,6 +329,7 @@ void partition_delivered(void *arg, const struct delivery *delivery)
     switch (work->stage) {
     case WORK_APPENDING:
     case WORK_REPAIRING:
+    case WORK_REMOVING:
         event_delivered(work, delivery);
         break;
     case WORK_CLAIMING:
@@ -348,8 +355,20 @@ void partition_delivered(void *arg, const struct delivery *delivery)
 
 /* ---- the local copy ---- */
 
+static struct state_change removal_of(const struct work *work)
+{
+    const struct record tombstone = {.key = work->key};
+    struct tombstone read;
+    bool of_claim = envelope_decode_tombstone(&tombstone, &read) && read.claim_id.p;
+    return (struct state_change){.offset = work->event_offset,
+                                 .kind = of_claim ? STATE_CLAIM_REMOVED : STATE_REMOVED,
+                                 .key = of_claim ? read.claim_id : work->key};
+}
+
 static struct state_change change_of(const struct work *work)
 {
+    if (work->removal)
+        return removal_of(work);
     return (struct state_change){
         .offset = work->event_offset,
         .kind = STATE_EVENT,

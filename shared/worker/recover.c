@@ -5,7 +5,8 @@
  *   assigned(committed) -> append a claim -> acknowledged at C -> replay events from the checkpoint through C
  *   -> append the true state of keys that void records hide -> consume commands from `committed`
  *
- * A claim that is lost (another writer, a failed delivery) starts this again from the lowest unfinished command.
+ * A claim that is lost (another writer, a failed delivery) starts this again from the lowest unfinished
+ * command.
  */
 #include "worker/recover.h"
 
@@ -20,11 +21,11 @@
 #include "worker/partition.h"
 #include "worker/work.h"
 
-#define REPLAY_BATCH     512
-#define REPLAY_LOG_NS    (INT64_C(1000) * CLOCK_NS_PER_MS)
-#define RESTART_NS       (INT64_C(200) * CLOCK_NS_PER_MS)
-#define IDLE_TIMEOUT_MS  100
-#define IDLE_CHECK_NS    (INT64_C(2000) * CLOCK_NS_PER_MS)
+#define REPLAY_BATCH    512
+#define REPLAY_LOG_NS   (INT64_C(1000) * CLOCK_NS_PER_MS)
+#define RESTART_NS      (INT64_C(200) * CLOCK_NS_PER_MS)
+#define IDLE_TIMEOUT_MS 100
+#define IDLE_CHECK_NS   (INT64_C(2000) * CLOCK_NS_PER_MS)
 
 static void clear(struct partition *p)
 {
@@ -86,7 +87,8 @@ static int open_state(struct partition *p)
     if (err)
         worker_fail(worker, "cannot open the local state", error.text);
     else if (wiped)
-        log_warn("the local state is rebuilt from the log", "partition=%d dir=%s why=\"%s\"", p->number, dir, wiped);
+        log_warn("the local state is rebuilt from the log", "partition=%d dir=%s why=\"%s\"", p->number, dir,
+                 wiped);
     return err;
 }
 
@@ -99,13 +101,18 @@ void recover_assigned(struct partition *p, int64_t committed)
         claim(p);
 }
 
+static void stop_reading(struct partition *p)
+{
+    if (p->phase == PARTITION_REPLAYING || p->phase == PARTITION_CHECKING)
+        reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+}
+
 void recover_restart(struct partition *p, const char *why, int64_t delay_ns)
 {
     if (p->phase == PARTITION_AWAY || p->phase == PARTITION_WAITING)
         return;
     log_warn("partition gives up its claim and starts again", "partition=%d why=\"%s\"", p->number, why);
-    if (p->phase == PARTITION_REPLAYING)
-        reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+    stop_reading(p);
     if (p->phase == PARTITION_SERVING) {
         p->position = p->offsets.floor;
         if (consumer_pause(p->worker->consumer, p->number) != 0)
@@ -132,8 +139,9 @@ static void serve(struct partition *p)
     }
     p->phase = PARTITION_SERVING;
     p->idle_check_ns = clock_mono_ns() + IDLE_CHECK_NS;
-    log_info("partition serves", "partition=%d from_command=%lld claim_offset=%lld took_ms=%lld", p->number,
-             (long long)floor, (long long)p->claim_offset,
+    log_info("partition serves",
+             "partition=%d from_command=%lld claim_offset=%lld replayed_from=%lld took_ms=%lld", p->number,
+             (long long)floor, (long long)p->claim_offset, (long long)p->replayed_from,
              (long long)((clock_mono_ns() - p->since_ns) / CLOCK_NS_PER_MS));
 }
 
@@ -182,30 +190,73 @@ void recover_repaired(struct partition *p)
     serve(p);
 }
 
+static bool rebuild(struct partition *p, const char *why)
+{
+    struct state_error error;
+    log_warn("the local state is of another log; rebuilding it from this one",
+             "partition=%d why=\"%s\" checkpoint=%lld claim_at=%lld log_begin=%lld", p->number, why,
+             (long long)state_checkpoint(p->state), (long long)state_claim_offset(p->state),
+             (long long)p->low_watermark);
+    if (state_wipe(p->state, &error) == 0)
+        return true;
+    worker_fail(p->worker, "cannot rebuild the local state", error.text);
+    return false;
+}
+
 static int64_t replay_from(struct partition *p, int64_t claim_offset)
 {
     struct worker *worker = p->worker;
     struct bus_error error;
-    struct state_error state_error;
     int64_t low, high, from, checkpoint = state_checkpoint(p->state);
     if (reader_watermarks(worker->reader, worker->events_topic, p->number, &low, &high, &error) != 0) {
         log_warn("cannot replay", "partition=%d error=\"%s\"", p->number, error.text);
         return -1;
     }
+    p->low_watermark = low;
     enum journal_replay plan = journal_replay_plan(checkpoint, low, claim_offset, &from);
     if (plan == JOURNAL_REPLAY_TRUNCATED)
-        log_error("events are missing at the log's beginning; retention.ms or retention.bytes must not apply to it",
-                  "topic=%s partition=%d checkpoint=%lld low_watermark=%lld", worker->events_topic, p->number,
-                  (long long)checkpoint, (long long)low);
-    if (plan == JOURNAL_REPLAY_REBUILD) {
-        log_warn("the local state is of another log; rebuilding it", "partition=%d checkpoint=%lld log_end=%lld",
-                 p->number, (long long)checkpoint, (long long)claim_offset);
-        if (state_wipe(p->state, &state_error) != 0) {
-            worker_fail(worker, "cannot rebuild the local state", state_error.text);
-            return -1;
-        }
-    }
+        log_error(
+            "events are missing at the log's beginning; retention.ms or retention.bytes must not apply to it",
+            "topic=%s partition=%d checkpoint=%lld low_watermark=%lld", worker->events_topic, p->number,
+            (long long)checkpoint, (long long)low);
+    if (plan == JOURNAL_REPLAY_REBUILD && !rebuild(p, "its checkpoint lies beyond the end of the log"))
+        return -1;
     return from;
+}
+
+/* Reads the log from `offset` on: first to see whether it is the right one, then to bring the local copy up
+ * to date. */
+static void read_on(struct partition *p, enum partition_phase phase, int64_t offset)
+{
+    p->phase = phase;
+    if (reader_add(p->worker->reader, p->worker->events_topic, p->number, offset) != 0)
+        recover_restart(p, "its events cannot be read", RESTART_NS);
+}
+
+static void replay(struct partition *p)
+{
+    p->reader = state_reader(p->state);
+    p->replayed_from = p->replayed_until;
+    read_on(p, PARTITION_REPLAYING, p->replayed_until);
+}
+
+/*
+ * The first record at or after the place of the claim that the local copy knows. Another one means another
+ * log: topics made anew with as many records, say, have the same name and the same cluster. (Or the claim was
+ * compacted away: a rebuild does no harm.) librdkafka 2.0 does not tell topic ids, and this also notices a
+ * log that was restored from elsewhere.
+ */
+static void check_log(struct partition *p, const struct record *rec)
+{
+    struct journal_reader known = state_reader(p->state);
+    bool same =
+        rec->offset == state_claim_offset(p->state) && journal_claim_is(&known.last, envelope_claim_of(rec));
+    reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+    if (!same && !rebuild(p, "the log has another record where its last claim stood"))
+        return;
+    if (!same)
+        p->replayed_until = p->low_watermark;
+    replay(p);
 }
 
 void recover_claimed(struct work *work, const struct delivery *delivery)
@@ -214,7 +265,8 @@ void recover_claimed(struct work *work, const struct delivery *delivery)
     work_move(work, WORK_FINISHED);
     work_release(work);
     if (delivery->error_text || delivery->offset < 0) {
-        recover_restart(p, delivery->error_text ? delivery->error_text : "the claim's offset is not known", RESTART_NS);
+        recover_restart(p, delivery->error_text ? delivery->error_text : "the claim's offset is not known",
+                        RESTART_NS);
         return;
     }
     int64_t from = replay_from(p, delivery->offset);
@@ -225,11 +277,11 @@ void recover_claimed(struct work *work, const struct delivery *delivery)
     p->claim_offset = delivery->offset;
     p->replayed_until = from;
     p->replay_logged_ns = clock_mono_ns();
-    p->reader = state_reader(p->state);
     journal_writer_hold(&p->writer, delivery->offset);
-    p->phase = PARTITION_REPLAYING;
-    if (reader_add(p->worker->reader, p->worker->events_topic, p->number, from) != 0)
-        recover_restart(p, "its events cannot be read", RESTART_NS);
+    if (state_checkpoint(p->state) >= 0 && state_claim_offset(p->state) >= p->low_watermark)
+        read_on(p, PARTITION_CHECKING, state_claim_offset(p->state));
+    else
+        replay(p);
 }
 
 static struct state_change void_change(const struct record *rec)
@@ -240,7 +292,10 @@ static struct state_change void_change(const struct record *rec)
 /* Can an entity of this service have that key? A foreign writer's other keys touch nothing. */
 static bool possible_key(const struct service *service, struct slice key)
 {
+    const struct slice reserved = SLICE(ENVELOPE_CLAIM_KEY_PREFIX);
     int64_t value;
+    if (key.len >= reserved.len && memcmp(key.p, reserved.p, reserved.len) == 0)
+        return false;
     return key.p && key.len > 0 && key.len <= ENVELOPE_KEY_MAX &&
            (service->key_order != KEY_INT64 || state_key_is_int64(key, &value));
 }
@@ -255,9 +310,20 @@ static bool change_of(struct partition *p, const struct record *rec, struct stat
         *ret_change = (struct state_change){.kind = STATE_CLAIM, .offset = rec->offset, .key = claim_id};
         return true;
     }
+    struct tombstone tombstone;
+    bool removed = envelope_decode_tombstone(rec, &tombstone);
+    if (removed && tombstone.claim_id.p) {
+        *ret_change = (struct state_change){
+            .kind = STATE_CLAIM_REMOVED, .offset = rec->offset, .key = tombstone.claim_id};
+        return true;
+    }
     if (!possible_key(p->worker->service, rec->key))
         return false;
     *ret_change = void_change(rec);
+    if (removed && journal_event_valid(&p->reader, tombstone.writer)) {
+        ret_change->kind = STATE_REMOVED;
+        return true;
+    }
     if (envelope_decode_event(rec, &event) != ENVELOPE_OK || !journal_event_valid(&p->reader, event.claim)) {
         p->worker->count.void_events++;
         return true;
@@ -266,20 +332,21 @@ static bool change_of(struct partition *p, const struct record *rec, struct stat
     if (!clock_parse_rfc3339(event.time, &time_ms))
         log_debug("event without a time", "partition=%d offset=%lld", p->number, (long long)rec->offset);
     bool repair = slice_is(event.type, LETTERS_REPAIR);
-    *ret_change = (struct state_change){.kind = STATE_EVENT,
-                                        .offset = rec->offset,
-                                        .key = rec->key,
-                                        .value = event.state,
-                                        .version = event.version,
-                                        .exists = event.exists,
-                                        .command_id = repair ? SLICE_NONE : event.command_id,
-                                        .outcome = {.fingerprint = event.fingerprint,
-                                                    .status = event.status,
-                                                    .binding = event.binding,
-                                                    .exists = event.exists,
-                                                    .time_ms = time_ms,
-                                                    .body = event.reply_body.p ? event.reply_body : event.state,
-                                                    .content_type = event.content_type}};
+    *ret_change =
+        (struct state_change){.kind = STATE_EVENT,
+                              .offset = rec->offset,
+                              .key = rec->key,
+                              .value = event.state,
+                              .version = event.version,
+                              .exists = event.exists,
+                              .command_id = repair ? SLICE_NONE : event.command_id,
+                              .outcome = {.fingerprint = event.fingerprint,
+                                          .status = event.status,
+                                          .binding = event.binding,
+                                          .exists = event.exists,
+                                          .time_ms = time_ms,
+                                          .body = event.reply_body.p ? event.reply_body : event.state,
+                                          .content_type = event.content_type}};
     ret_change->outcome.version = event.exists && event.status < 300 ? event.version : 0;
     return true;
 }
@@ -322,6 +389,11 @@ void recover_replay(struct worker *worker, struct message *msg)
     struct partition *p = NULL;
     for (; msg; msg = reader_poll(worker->reader, 0)) {
         struct partition *owner = &worker->partitions[msg->rec.partition];
+        if (owner->phase == PARTITION_CHECKING) {
+            check_log(owner, &msg->rec);
+            message_free(msg);
+            continue;
+        }
         /* after the claim only later owners write, or nobody: not part of this replay */
         if (owner->phase != PARTITION_REPLAYING || msg->rec.offset < owner->replayed_until ||
             msg->rec.offset > owner->claim_offset) {
@@ -350,8 +422,7 @@ void recover_revoked(struct partition *p)
 {
     if (p->phase == PARTITION_AWAY)
         return;
-    if (p->phase == PARTITION_REPLAYING)
-        reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+    stop_reading(p);
     if (p->phase == PARTITION_SERVING && !p->worker->failed)
         partition_apply(p);
     p->phase = PARTITION_AWAY;

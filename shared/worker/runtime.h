@@ -46,6 +46,7 @@ enum work_stage {
     WORK_REPLYING,   /* its reply was sent */
     WORK_CLAIMING,   /* not a command: a claim */
     WORK_REPAIRING,  /* not a command: a key's true state, appended again */
+    WORK_REMOVING,   /* not a command: a tombstone */
     WORK_FINISHED,   /* its offset may be committed */
 };
 
@@ -81,6 +82,7 @@ struct work {
     int64_t version;
     struct slice state;
     bool binding, final;
+    bool removal; /* its event is a tombstone */
     bool shrunk; /* its event was too large and was made smaller once */
     int64_t event_offset, event_time_ms;
     char fingerprint[ENVELOPE_FINGERPRINT_LEN];
@@ -97,6 +99,7 @@ enum partition_phase {
     PARTITION_AWAY,      /* not ours */
     PARTITION_WAITING,   /* ours, gave up its claim; claims again when due */
     PARTITION_CLAIMING,  /* the claim was sent */
+    PARTITION_CHECKING,  /* looking whether the log is the one that the local copy is of */
     PARTITION_REPLAYING, /* reading the log up to the claim */
     PARTITION_REPAIRING, /* appending what void records hide */
     PARTITION_SERVING,
@@ -113,7 +116,7 @@ struct partition {
     int64_t retry_ns;  /* WAITING: when to claim again */
     int64_t position;  /* where consumption starts once serving */
     int64_t since_ns;  /* when the claim was sent */
-    int64_t claim_offset, replayed_until, replay_logged_ns;
+    int64_t claim_offset, low_watermark, replayed_from, replayed_until, replay_logged_ns;
     int64_t idle_check_ns;
     bool flow_paused, floor_dirty, first_command;
 
@@ -157,8 +160,8 @@ struct worker {
     struct pool *pool;
     struct partition *partitions; /* partition_count of them */
     bool assigned_once, ready, failed, stopping;
-    int64_t commit_ns, expire_ns;
-    int32_t expire_next, idle_next;
+    int64_t commit_ns, sweep_ns;
+    int32_t sweep_next;
     struct worker_counters count;
 };
 

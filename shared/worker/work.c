@@ -8,7 +8,7 @@
 #include "log.h"
 
 static const char *const stage_names[] = {"new",     "queued",   "running",  "appending", "reading",  "forwarding",
-                                          "burying", "replying", "claiming", "repairing", "finished"};
+                                          "burying", "replying", "claiming", "repairing", "removing", "finished"};
 
 struct work *work_new(struct partition *p, struct message *msg)
 {

@@ -14,11 +14,10 @@
 #include "worker/open.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
+#include "worker/sweep.h"
 
 #define TAKE_BATCH     256
 #define COMMIT_NS      (INT64_C(100) * CLOCK_NS_PER_MS)
-#define EXPIRE_NS      (INT64_C(5000) * CLOCK_NS_PER_MS)
-#define EXPIRE_LIMIT   1000
 #define POLL_ALL_NS    (INT64_C(50) * CLOCK_NS_PER_MS)
 
 enum tag { TAG_SIGNAL, TAG_COMMANDS, TAG_LOG, TAG_EVENTS, TAG_REPLIES, TAG_POOL };
@@ -77,19 +76,6 @@ static void commit_floors(struct worker *worker, int64_t now_ns)
     }
 }
 
-/* One partition a turn: removing old outcomes is never urgent. */
-static void expire_outcomes(struct worker *worker, int64_t now_ns)
-{
-    struct state_error error;
-    if (now_ns < worker->expire_ns)
-        return;
-    worker->expire_ns = now_ns + EXPIRE_NS;
-    struct partition *p = &worker->partitions[worker->expire_next++ % worker->partition_count];
-    if (p->phase == PARTITION_SERVING &&
-        state_expire(p->state, clock_wall_ms() - worker->dedupe_ms, EXPIRE_LIMIT, &error) < 0)
-        worker_fail(worker, "cannot keep the local state", error.text);
-}
-
 static void note_ready(struct worker *worker, struct lifecycle *life)
 {
     if (worker->ready || !worker->assigned_once)
@@ -133,7 +119,7 @@ static void tick(struct worker *worker, struct lifecycle *life)
             state_reads_end(p->state);
     }
     commit_floors(worker, now);
-    expire_outcomes(worker, now);
+    sweep_tick(worker, now, clock_wall_ms());
     note_ready(worker, life);
     check_fatal(worker);
 }

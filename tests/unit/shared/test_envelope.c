@@ -14,7 +14,7 @@
 static void claims_are_told_by_their_key(void **state)
 {
     char long_key[8 + 65 + 1];
-    struct record rec = {.key = SLICE("__claim/abc")};
+    struct record rec = {.value = SLICE("{}"), .key = SLICE("__claim/abc")};
     assert_slice(envelope_claim_of(&rec), SLICE("abc"));
     static const struct slice others[] = {{NULL, 0},      {"", 0},  {"__claim/", 8},
                                           {"__claim", 7}, {"7", 1}, {"x__claim/abc", 12}};

@@ -143,12 +143,36 @@ static void events_are_checked(void **state)
     assert_int_equal(decode_event_with("ce_id", SLICE_NONE, SLICE("")), ENVELOPE_OK);
 }
 
+static void tombstones_tell_whose_they_are(void **unused)
+{
+    struct headers headers;
+    struct tombstone tombstone;
+    envelope_encode_tombstone(SLICE("w-1"), SLICE("2026-01-01T00:00:00.000Z"), &headers);
+    struct record rec = {.key = SLICE("7"), .headers = headers.list, .header_count = headers.count};
+    assert_true(envelope_decode_tombstone(&rec, &tombstone));
+    assert_true(slice_is(tombstone.writer, "w-1"));
+    assert_null(tombstone.claim_id.p);
+    rec.key = SLICE("__claim/c-1");
+    assert_true(envelope_decode_tombstone(&rec, &tombstone));
+    assert_true(slice_is(tombstone.claim_id, "c-1"));
+    assert_null(envelope_claim_of(&rec).p);
+    rec.value = SLICE("{}");
+    assert_false(envelope_decode_tombstone(&rec, &tombstone));
+    assert_true(slice_is(envelope_claim_of(&rec), "c-1"));
+    rec.value = SLICE("");
+    assert_false(envelope_decode_tombstone(&rec, &tombstone)); /* empty is not absent */
+    rec = (struct record){.key = SLICE("7")};
+    assert_true(envelope_decode_tombstone(&rec, &tombstone));
+    assert_null(tombstone.writer.p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_back_as_they_were),
         cmocka_unit_test(an_event_has_these_headers),
         cmocka_unit_test(events_are_checked),
+        cmocka_unit_test(tombstones_tell_whose_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

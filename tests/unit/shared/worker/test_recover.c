@@ -389,6 +389,65 @@ static void a_command_log_made_anew_is_read_from_its_beginning(void **unused)
     assert_int_equal(part(other)->offsets.floor, 4);
 }
 
+/* Topics made anew in the same cluster, and as long as the old ones: only what stands there tells. */
+static void a_copy_of_another_log_is_rebuilt(void **unused)
+{
+    struct state_error error;
+    rig_ask(rig, create_one);
+    rig_acknowledge_events(rig);
+    partition_apply(part(rig));
+    struct state_change changes[] = {
+        {.kind = STATE_CLAIM, .offset = 0, .key = SLICE("a-claim-of-the-other-log")},
+        {.kind = STATE_EVENT,
+         .offset = 1,
+         .key = SLICE("1"),
+         .value = SLICE("foreign"),
+         .version = 9,
+         .exists = true},
+        {.kind = STATE_EVENT,
+         .offset = 1,
+         .key = SLICE("7"),
+         .value = SLICE("foreign"),
+         .version = 9,
+         .exists = true},
+    };
+    assert_int_equal(state_apply(part(rig)->state, changes, 3, 2, &error), 0);
+    recover_restart(part(rig), "test", 0);
+    serve_again(rig);
+    rig_ask_at(rig, get_one, 1);
+    rig_ask_at(rig, (struct ask){.type = "thing.get", .key = "7", .id = "h"}, 2);
+    assert_slice(rig_reply(rig, rig_replies(rig) - 2).body, "one");
+    assert_reply(rig, rig_replies(rig) - 1, "h", 404);
+    assert_int_equal(part(rig)->replayed_from, 0);
+}
+
+static void a_copy_of_this_log_is_kept(void **unused)
+{
+    rig_ask(rig, create_one);
+    rig_acknowledge_events(rig);
+    partition_apply(part(rig));
+    recover_restart(part(rig), "test", 0);
+    serve_again(rig);
+    assert_int_equal(part(rig)->replayed_from, 2); /* not from the beginning */
+}
+
+/* Its claim is not where it stood, as after a restore from elsewhere; a later record of the log stands there.
+ */
+static void a_log_without_the_claim_is_another(void **unused)
+{
+    struct state_error error;
+    rig_ask(rig, create_one);
+    rig_acknowledge_events(rig);
+    partition_apply(part(rig));
+    struct state_change claim = {.kind = STATE_CLAIM,
+                                 .offset = 1,
+                                 .key = slice_make(part(rig)->writer.claim.id, part(rig)->writer.claim.len)};
+    assert_int_equal(state_apply(part(rig)->state, &claim, 1, 2, &error), 0);
+    recover_restart(part(rig), "test", 0);
+    serve_again(rig);
+    assert_int_equal(part(rig)->replayed_from, 0);
+}
+
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -409,6 +468,9 @@ int main(void)
         WITH_RIG(a_sleeper_that_finds_a_write_expired_cannot_answer_a_later_read),
         WITH_RIG(a_revoked_partition_keeps_what_is_final_for_the_next_time),
         WITH_RIG(strange_records_do_not_stop_the_replay),
+        WITH_RIG(a_copy_of_another_log_is_rebuilt),
+        WITH_RIG(a_copy_of_this_log_is_kept),
+        WITH_RIG(a_log_without_the_claim_is_another),
         WITH_RIG(a_command_log_made_anew_is_read_from_its_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
