@@ -243,7 +243,7 @@ static void close_within(struct consumer *consumer, int timeout_ms)
 
 void consumer_leave(struct consumer *consumer)
 {
-    if (!consumer || !consumer->rk || consumer->left)
+    if (!consumer || !consumer->rk || consumer->left || consumer->fatal[0])
         return;
     consumer->left = true;
     leave(consumer);
@@ -254,6 +254,8 @@ void consumer_close(struct consumer *consumer)
 {
     if (!consumer)
         return;
+    if (consumer->fatal[0] && consumer->rk)
+        return; /* librdkafka never finishes destroying a fenced member; the process ends, which frees it all */
     consumer_leave(consumer);
     if (consumer->queue)
         rd_kafka_queue_destroy(consumer->queue);

@@ -35,7 +35,8 @@ int consumer_open(const struct consumer_options *options, struct consumer **ret_
     __attribute__((warn_unused_result));
 /** Leaves the group (a static member too, so that a peer takes over at once). Calls `revoked`. NULL is allowed. */
 void consumer_leave(struct consumer *consumer);
-/** Leaves if that was not done, and closes. Waits for ever while a message of its is not freed. NULL is allowed. */
+/** Leaves if that was not done, and closes. Waits for ever while a message of its is not freed. After a fatal error it frees nothing:
+ * the process must end (librdkafka does not finish destroying a fenced member). NULL is allowed. */
 void consumer_close(struct consumer *consumer);
 
 /** Readable (edge: drain until consumer_poll() gives nothing). */

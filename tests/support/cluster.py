@@ -24,6 +24,7 @@ class Cluster:
         self.kind = broker
         self.wanted = (gateways, item_workers, compute_workers, template)
         self.gateway_flags, self.worker_flags = list(gateway_flags), list(worker_flags)
+        self.worker_environment = {}
         self.broker = None
         self.bootstrap = None
         self.gateways, self.item_workers, self.compute_workers, self.others = [], [], [], []
@@ -72,6 +73,7 @@ class Cluster:
         process = Process(name, [program] + self.common(name) + list(flags), self.folder)
         if "gateway" not in name:
             process.arguments += ["--state-dir", str(self.state_dir(name))]
+            process.environment = self.worker_environment
         self.everything.append(process)
         process.start()
         return process.wait_ready() if wait else process

@@ -64,6 +64,7 @@ class Process:
         self.ready_path = pathlib.Path(folder) / f"{name}.ready"
         self.popen = None
         self.wanted = False  # it should be running: see Cluster.supervise()
+        self.environment = {}
         STARTED.append(self)
 
     def start(self):
@@ -71,7 +72,7 @@ class Process:
         self.ready_path.unlink(missing_ok=True)
         log = open(self.log_path, "ab")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ROUNDTRIP_")}
-        environment.update(sanitizer_env())
+        environment.update(sanitizer_env() | self.environment)
         self.popen = subprocess.Popen(
             self.arguments + ["--ready-file", str(self.ready_path)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What goes wrong, by chance from a seed.
+
+Workers: kill -9, SIGTERM, SIGSTOP short and beyond the session time-out, a second process with the same instance id, an
+event log that refuses records until after a kill -9.
+Gateways: kill -9, SIGSTOP. The broker: kill -9, SIGSTOP. What ends is started again after a moment.
+"""
+
+import collections
+import os
+import pathlib
+import random
+import signal
+import threading
+import time
+
+from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource
+
+SESSION = 6.0   # of the workers, seconds
+DEADLINE = 3.0  # of the gateways, seconds
+
+
+class Lag(threading.Thread):
+    """How late this machine runs what is due: subtracted from what is called late. Measured every 5 ms."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.samples = collections.deque(maxlen=200_000)
+
+    def run(self):
+        while True:
+            before = time.monotonic()
+            time.sleep(0.005)
+            now = time.monotonic()
+            self.samples.append((now, now - before - 0.005))
+
+    def most(self, began, ended):
+        return max((lag for at, lag in list(self.samples) if began <= at <= ended + 0.05), default=0.0)
+
+
+class Faults:
+    """Each target has a thread that breaks and mends it. `counts` says how often."""
+
+    def __init__(self, cluster, seed, pace, profile):
+        self.cluster, self.seed, self.pace, self.profile = cluster, seed, pace, profile
+        self.counts = collections.Counter()
+        self.windows = collections.defaultdict(list)  # name -> [began, ended] of its faults
+        self.stop = threading.Event()
+        self.lock = threading.Lock()
+        self.threads = []
+        self.errors = []
+        self.one_starves = threading.Lock()
+        self.busy = collections.defaultdict(threading.Lock)  # a target that is being broken or mended
+
+    def start(self):
+        workers, gateways = self.cluster.item_workers, self.cluster.gateways
+        for process in workers:
+            self.spawn(process.name, self.worker_fault, process, 5.0)
+        for process in gateways:
+            self.spawn(process.name, self.gateway_fault, process, 6.0)
+        self.spawn("broker", self.broker_fault, None, 40.0)
+
+    def spawn(self, name, fault, process, every):
+        chance = random.Random(f"{self.seed}/faults/{name}")
+        thread = threading.Thread(target=self.loop, args=(name, fault, process, every / self.pace, chance), daemon=True)
+        self.threads.append(thread)
+        thread.start()
+
+    def loop(self, name, fault, process, every, chance):
+        while not self.stop.wait(chance.expovariate(1 / every)):
+            began = time.monotonic()
+            window = [began, float("inf")]
+            self.windows[name].append(window)
+            try:
+                with self.busy[name]:
+                    fault(process, chance)
+            except Exception as error:  # pylint: disable=broad-except
+                self.errors.append(f"{name}: {error!r}")
+                return
+            window[1] = time.monotonic()
+
+    def faulted(self, name, began, ended):
+        return any(w[0] <= ended and began <= w[1] + 0.2 for w in self.windows[name] + self.windows["broker"])
+
+    def end(self):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(60)
+
+    # ---- the faults ----
+
+    def count(self, what):
+        with self.lock:
+            self.counts[what] += 1
+
+    def restart(self, process, number, delay):
+        process.signal(number)
+        process.popen.wait(60)
+        time.sleep(delay)
+        process.start().wait_ready()
+
+    def pause(self, process, seconds):
+        process.signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        process.signal(signal.SIGCONT)
+
+    def worker_fault(self, process, chance):
+        if not process.running():  # it ended by itself, for a reason it has logged
+            process.start().wait_ready()
+        kinds, weights = zip(*self.profile.items())
+        kind = chance.choices(kinds, weights)[0]
+        self.count(f"worker {kind}")
+        if kind == "kill":
+            self.restart(process, signal.SIGKILL, chance.random())
+        elif kind == "term":
+            self.restart(process, signal.SIGTERM, chance.random() / 2)
+        elif kind == "starve":
+            self.starve(process)
+        elif kind == "twin":
+            self.twin(process)
+        elif kind == "freeze":
+            self.pause(process, SESSION + 2 + 2 * chance.random())
+        else:
+            self.pause(process, 0.2 + chance.random())
+
+    def twin(self, process):
+        """A replacement is started while the first still works: for up to a heartbeat both believe that they own its partitions."""
+        first, at = process.popen, process.arguments.index("--state-dir") + 1
+        state = process.arguments[at]
+        process.arguments[at] = state[:-2] if state.endswith("-b") else state + "-b"
+        process.ready_path = process.ready_path.with_name(pathlib.Path(process.arguments[at]).name + ".ready")
+        process.start().wait_ready()
+        first.wait(30)  # fenced by the group, it ends by itself
+
+    def starve(self, process):
+        """The event log refuses records; an owner dies meanwhile, and comes back after the deadlines of what it worked on."""
+        with self.one_starves:
+            self.set_events("max.message.bytes", "1")
+            try:
+                time.sleep(0.3)
+                if process.running():
+                    process.signal(signal.SIGKILL)
+                process.popen.wait(60)
+                time.sleep(DEADLINE + 0.5)
+            finally:
+                self.set_events("max.message.bytes", "1048588")
+            process.start().wait_ready()
+            for other in self.cluster.item_workers:  # an event that is refused for good ends its writer
+                if other is not process and self.busy[other.name].acquire(blocking=False):
+                    if not other.running():
+                        other.start()
+                    self.busy[other.name].release()
+
+    def set_events(self, name, value):
+        """Altering replaces all that is set on a topic: what was set is set again."""
+        admin = AdminClient({"bootstrap.servers": self.cluster.bootstrap})
+        topic = ConfigResource("topic", "item.events")
+        now = admin.describe_configs([topic])[topic].result(20)
+        kept = {n: e.value for n, e in now.items() if e.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value}
+        wanted = ConfigResource("topic", "item.events", set_config=kept | {name: value})
+        admin.alter_configs([wanted])[wanted].result(20)
+
+    def gateway_fault(self, process, chance):
+        if chance.random() < 0.5:
+            self.count("gateway kill")
+            self.restart(process, signal.SIGKILL, chance.random() / 2)
+        else:
+            self.count("gateway pause")
+            self.pause(process, 0.2 + chance.random())
+
+    def broker_fault(self, _, chance):
+        broker = self.cluster.broker
+        pid = int((pathlib.Path(broker.dir) / "kafka.pid").read_text().split()[0])
+        if chance.random() < 0.4:
+            self.count("broker kill")
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(0.5)
+            broker.start(keep=True)
+        else:
+            self.count("broker pause")
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(0.5 + 2 * chance.random())
+            os.kill(pid, signal.SIGCONT)
