@@ -38,6 +38,18 @@ class Lag(threading.Thread):
         return max((lag for at, lag in list(self.samples) if began <= at <= ended + 0.05), default=0.0)
 
 
+def revive(process, seconds=60):
+    """Starts it, and again where another fault ends it before it is ready."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return process.start().wait_ready()
+        except AssertionError:
+            if process.running() or time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
 class Faults:
     """Each target has a thread that breaks and mends it. `counts` says how often."""
 
@@ -97,7 +109,7 @@ class Faults:
         process.signal(number)
         process.popen.wait(60)
         time.sleep(delay)
-        process.start().wait_ready()
+        revive(process)
 
     def pause(self, process, seconds):
         process.signal(signal.SIGSTOP)
@@ -106,7 +118,7 @@ class Faults:
 
     def worker_fault(self, process, chance):
         if not process.running():  # it ended by itself, for a reason it has logged
-            process.start().wait_ready()
+            revive(process)
         kinds, weights = zip(*self.profile.items())
         kind = chance.choices(kinds, weights)[0]
         self.count(f"worker {kind}")
@@ -129,7 +141,7 @@ class Faults:
         state = process.arguments[at]
         process.arguments[at] = state[:-2] if state.endswith("-b") else state + "-b"
         process.ready_path = process.ready_path.with_name(pathlib.Path(process.arguments[at]).name + ".ready")
-        process.start().wait_ready()
+        revive(process)
         first.wait(30)  # fenced by the group, it ends by itself
 
     def starve(self, process):
@@ -144,7 +156,7 @@ class Faults:
                 time.sleep(DEADLINE + 0.5)
             finally:
                 self.set_events("max.message.bytes", "1048588")
-            process.start().wait_ready()
+            revive(process)
             for other in self.cluster.item_workers:  # an event that is refused for good ends its writer
                 if other is not process and self.busy[other.name].acquire(blocking=False):
                     if not other.running():
