@@ -186,7 +186,7 @@ int state_apply(struct state *state, const struct state_change *changes, size_t 
         if (state_torn(rc)) /* the next start must not meet the same damage */
             (void)state_note(state->boot_path, "torn");
         if (rc)
-            return state_fail(rc, "cannot write the state", ret_error);
+            return state_fail(state_reason(state, rc), "cannot write the state", ret_error);
         state->checkpoint = next_offset;
         state->reader = at.reader;
         state->claim_at = at.claim_at;
@@ -218,7 +218,7 @@ int state_expire(struct state *state, int64_t before_ms, int limit, struct state
     MDB_cursor *cursor;
     int removed = 0, rc = state_begin_write(state, &txn);
     if (rc)
-        return state_fail(rc, "cannot remove old outcomes", ret_error);
+        return state_fail(state_reason(state, rc), "cannot remove old outcomes", ret_error);
     rc = mdb_cursor_open(txn, state->tables[TIMES], &cursor);
     MDB_val k, v;
     while (!rc && removed < limit) {
@@ -229,9 +229,9 @@ int state_expire(struct state *state, int64_t before_ms, int limit, struct state
     }
     if (rc || removed == 0) {
         mdb_txn_abort(txn);
-        return rc ? state_fail(rc, "cannot remove old outcomes", ret_error) : 0;
+        return rc ? state_fail(state_reason(state, rc), "cannot remove old outcomes", ret_error) : 0;
     }
     mdb_cursor_close(cursor);
     rc = mdb_txn_commit(txn);
-    return rc ? state_fail(rc, "cannot remove old outcomes", ret_error) : removed;
+    return rc ? state_fail(state_reason(state, rc), "cannot remove old outcomes", ret_error) : removed;
 }

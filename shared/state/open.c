@@ -241,6 +241,7 @@ int state_open(const char *dir, const struct state_binding *binding, struct stat
     if (rc) {
         char what[160];
         snprintf(what, sizeof(what), "cannot open the state folder %.100s", dir);
+        rc = state_reason(state, rc);
         free(state);
         return state_fail(rc, what, ret_error);
     }

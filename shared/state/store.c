@@ -7,13 +7,25 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+/* A disk with less free space than this is full: a batch of events may need as much. */
+#define FULL_BYTES (UINT64_C(4) << 20)
 
 int state_fail(int rc, const char *what, struct state_error *ret_error)
 {
     snprintf(ret_error->text, sizeof(ret_error->text), "%s: %s%s", what, mdb_strerror(rc),
              rc == ENOSPC ? "; free disk space, then start again: nothing is lost" : "");
     return rc > 0 ? -rc : rc == MDB_MAP_FULL ? -ENOSPC : -EIO;
+}
+
+int state_reason(const struct state *state, int rc)
+{
+    struct statvfs disk;
+    if (rc != EIO || statvfs(state->boot_path, &disk) != 0)
+        return rc;
+    return (uint64_t)disk.f_bavail * disk.f_frsize < FULL_BYTES ? ENOSPC : rc;
 }
 
 bool state_torn(int rc)

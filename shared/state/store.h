@@ -70,6 +70,8 @@ static inline struct slice state_unval(MDB_val v)
 
 /** Writes what LMDB's code `rc` means for `what`; the -errno to return. */
 int state_fail(int rc, const char *what, struct state_error *ret_error);
+/** What LMDB's code `rc` really means: it calls a write that a full disk cut short EIO. */
+int state_reason(const struct state *state, int rc);
 /** Does `rc` say that the files are damaged? */
 bool state_torn(int rc);
 /** A write transaction with room in the map; ends the reads. LMDB's code. */
