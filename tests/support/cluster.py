@@ -63,14 +63,14 @@ class Cluster:
                                          "--reply-topic", REPLY_TOPICS], self.folder).start().wait_ready()
         self.bootstrap = self.broker.ready_path.read_text().strip()
 
-    def common(self, name):
-        flags = ["--kafka", self.bootstrap, "--instance-id", name, "--log-level", os.environ.get("ROUNDTRIP_TEST_LOG", "info")]
+    def common(self, name, bootstrap=None):
+        flags = ["--kafka", bootstrap or self.bootstrap, "--instance-id", name, "--log-level", os.environ.get("ROUNDTRIP_TEST_LOG", "info")]
         if self.kind == "embedded":
             flags += (ROOT / "deploy/embedded-broker/client-flags").read_text().split()
         return flags
 
-    def add(self, name, program, flags=(), wait=False):
-        process = Process(name, [program] + self.common(name) + list(flags), self.folder)
+    def add(self, name, program, flags=(), wait=False, bootstrap=None):
+        process = Process(name, [program] + self.common(name, bootstrap) + list(flags), self.folder)
         if "gateway" not in name:
             process.arguments += ["--state-dir", str(self.state_dir(name))]
             process.environment = self.worker_environment
@@ -81,9 +81,11 @@ class Cluster:
     def state_dir(self, name):
         return self.folder / "state" / name
 
-    def add_item_worker(self, wait=True):
+    def add_item_worker(self, wait=True, bootstrap=None):
+        """`bootstrap`: another way to the broker than its own address, such as a proxy."""
         name = f"item-worker-{len(self.item_workers) + 1}"
-        self.item_workers.append(self.add(name, BUILD / "item-worker/roundtrip-item-worker", self.worker_flags, wait))
+        self.item_workers.append(
+            self.add(name, BUILD / "item-worker/roundtrip-item-worker", self.worker_flags, wait, bootstrap))
         return self.item_workers[-1]
 
     def add_compute_worker(self, wait=True):

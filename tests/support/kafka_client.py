@@ -11,6 +11,20 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from processes import SLACK, wait_for
 
 
+def partition_of(key, partitions):
+    """Where Java's default partitioner, murmur2, puts a key."""
+    data, mask, m = key.encode(), 0xFFFFFFFF, 0x5BD1E995
+    h = 0x9747B28C ^ len(data)
+    whole = len(data) // 4 * 4
+    for i in range(0, whole, 4):
+        k = int.from_bytes(data[i:i + 4], "little") * m & mask
+        h = (h * m & mask) ^ ((k ^ k >> 24) * m & mask)
+    if whole < len(data):
+        h = (h ^ int.from_bytes(data[whole:], "little")) * m & mask
+    h = (h ^ h >> 13) * m & mask
+    return ((h ^ h >> 15) & 0x7FFFFFFF) % partitions
+
+
 class Direct:
     """A direct producer of commands that reads replies of a topic of its choice."""
 

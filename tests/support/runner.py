@@ -113,13 +113,14 @@ def spawn(path, name, tests):
             out, err = child.communicate()
         err += f"\nthe class took longer than {CLASS_SECONDS} s"
     lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    said = [line for line in out.splitlines() if not line.startswith("{")]
     reported = {line["test"].split(" ")[0].split(".")[-1] for line in lines}
     broken = any(line["outcome"] == "failed" and "setUpClass" in line["test"] for line in lines)
     for test in tests:  # what neither passed nor failed did not run: say so
         if test not in reported and not broken:
             lines.append({"test": f"{path.stem}.{name}.{test}", "outcome": "failed", "seconds": 0.0,
                           "detail": "it did not come to an end"})
-    return lines, err
+    return lines, said, err
 
 
 def show(line):
@@ -144,7 +145,9 @@ def main():
         jobs = [pool.submit(spawn, path, name, tests)
                 for path, name, tests, _ in test_classes(arguments.suite, arguments.pattern)]
         for job in concurrent.futures.as_completed(jobs):
-            lines, stderr = job.result()
+            lines, said, stderr = job.result()
+            for text in said:  # what a test measured
+                print(f"     {text}", flush=True)
             for line in lines:
                 counts[line["outcome"]] += 1
                 show(line)
