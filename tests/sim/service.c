@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers of the simulated service; see service.h. */
+#include "service.h"
+
+#define STATE_MAX 200
+
+static void create(const struct call *call, struct decision *d)
+{
+    if (call->before.exists) {
+        decide_problem(d, 400, "Thing already exists");
+        return;
+    }
+    buf_append_slice(&d->state, call->cmd->body);
+    decide_put(d, 201);
+}
+
+static void put(const struct call *call, struct decision *d)
+{
+    if (!call->before.exists) {
+        decide_problem(d, 404, "Thing not found");
+        return;
+    }
+    buf_append_slice(&d->state, call->cmd->body);
+    decide_put(d, 200);
+}
+
+static void append(const struct call *call, struct decision *d)
+{
+    if (call->before.state.len < STATE_MAX) /* then it begins anew */
+        buf_append_slice(&d->state, call->before.state);
+    buf_append_slice(&d->state, call->cmd->body);
+    decide_put(d, 200);
+}
+
+static void delete (const struct call *call, struct decision *d)
+{
+    if (call->before.exists)
+        decide_delete(d, 204);
+    else
+        decide_problem(d, 404, "Thing not found");
+}
+
+static void get(const struct call *call, struct decision *d)
+{
+    if (call->running)
+        decide_status(d, 202);
+    else if (call->before.exists)
+        decide_state(d, call);
+    else
+        decide_problem(d, 404, "Thing not found");
+}
+
+static const struct operation operations[] = {
+    {.type = "thing.create", .kind = OPERATION_WRITE, .handler = create, .event_type = "thing.created"},
+    {.type = "thing.put", .kind = OPERATION_WRITE, .handler = put, .event_type = "thing.replaced"},
+    {.type = "thing.append", .kind = OPERATION_WRITE, .handler = append, .event_type = "thing.replaced"},
+    {.type = "thing.work", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = append, .event_type = "thing.worked"},
+    {.type = "thing.delete", .kind = OPERATION_WRITE, .handler = delete, .event_type = "thing.deleted"},
+    {.type = "thing.get", .kind = OPERATION_READ, .handler = get},
+    {.type = NULL},
+};
+
+const struct service sim_service = {
+    .name = "thing", .summary = "Things.", .key_order = KEY_INT64, .operations = operations};

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rest of what a process asks of the world: clocks, sleeps, signals, random bytes, threads, a disk that may be full. */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "checks.h"
+#include "clock.h"
+#include "lifecycle.h"
+#include "loop.h"
+#include "state.h"
+#include "worker/pool.h"
+#include "world.h"
+
+#define TASKS_MAX 256
+
+/* ---- clocks ---- */
+
+int64_t __wrap_clock_mono_ns(void);
+int64_t __wrap_clock_wall_ms(void);
+ssize_t __wrap_getrandom(void *buf, size_t len, unsigned flags);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
+int __wrap_state_apply(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
+                       struct state_error *ret_error);
+int __real_state_apply(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
+                       struct state_error *ret_error);
+
+/* A killed process only runs to its end: its time flies, so that it waits for nothing. */
+int64_t __wrap_clock_mono_ns(void)
+{
+    if (!world.current || !world.current->dying)
+        return world.now;
+    return world.now + (world.current->ghost_ns += 10 * SIM_MS);
+}
+
+int64_t __wrap_clock_wall_ms(void)
+{
+    int64_t skew = world.current ? world.current->skew_ms : 0;
+    return SIM_WALL_MS + world.now / SIM_MS + skew;
+}
+
+ssize_t __wrap_getrandom(void *buf, size_t len, unsigned flags)
+{
+    for (size_t i = 0; i < len; i++)
+        ((unsigned char *)buf)[i] = (unsigned char)sim_random();
+    return (ssize_t)len;
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    process_wait(world.now + timeout_ms * SIM_MS, true);
+    return 0;
+}
+
+/* ---- loop and signals ---- */
+
+int loop_open(struct loop *loop)
+{
+    return 0;
+}
+
+void loop_close(struct loop *loop)
+{
+}
+
+int loop_add(struct loop *loop, int fd, unsigned tag)
+{
+    return 0;
+}
+
+uint32_t loop_wait(struct loop *loop, int64_t until_ns)
+{
+    int64_t soon = world.now + 20 * SIM_US; /* a turn takes its time */
+    process_wait(until_ns > soon ? until_ns : soon, until_ns > soon);
+    return ~UINT32_C(0);
+}
+
+int lifecycle_open(struct lifecycle *life, const char *ready_file)
+{
+    *life = (struct lifecycle){.signals = -1};
+    return 0;
+}
+
+void lifecycle_close(struct lifecycle *life)
+{
+}
+
+int lifecycle_fd(const struct lifecycle *life)
+{
+    return -1;
+}
+
+void lifecycle_check(struct lifecycle *life)
+{
+}
+
+bool lifecycle_stopping(const struct lifecycle *life)
+{
+    return world.current->stopping || world.current->dying;
+}
+
+bool lifecycle_stop_within(struct lifecycle *life, int timeout_ms)
+{
+    process_wait(world.now + timeout_ms * SIM_MS, false);
+    return lifecycle_stopping(life);
+}
+
+int lifecycle_ready(struct lifecycle *life, const char *content)
+{
+    return 0;
+}
+
+/* ---- the pool ---- */
+
+struct pool {
+    struct process *process;
+    int incarnation;
+    struct pool_task *tasks[TASKS_MAX]; /* taken and not handed back; `ran` says how far it is */
+    size_t count;
+    bool ended[TASKS_MAX];
+};
+
+int pool_open(int threads, int waiting_max, struct pool **ret_pool)
+{
+    struct pool *pool = sim_alloc(sizeof(*pool));
+    pool->process = world.current;
+    pool->incarnation = world.current->incarnation;
+    world.current->pool = pool;
+    *ret_pool = pool;
+    return 0;
+}
+
+struct job_run {
+    struct pool *pool;
+    struct pool_task *task;
+};
+
+static void run_task(void *arg, int64_t value)
+{
+    struct job_run *run = arg;
+    struct pool *pool = run->pool;
+    struct process *p = pool->process;
+    if (!p->up || p->dying || p->incarnation != pool->incarnation)
+        return;
+    if (process_running_at(p) > world.now) {
+        sim_at(process_running_at(p), run_task, run, 0);
+        return;
+    }
+    for (size_t i = 0; i < pool->count; i++) {
+        if (pool->tasks[i] != run->task || pool->ended[i])
+            continue;
+        world.current = p; /* its clock */
+        run->task->run(run->task->arg);
+        world.current = NULL;
+        run->task->ran = true;
+        pool->ended[i] = true;
+        process_wake(p);
+        return;
+    }
+}
+
+int pool_submit(struct pool *pool, struct pool_task *task)
+{
+    if (pool->count == TASKS_MAX)
+        return -EAGAIN;
+    struct job_run *run = sim_alloc(sizeof(*run));
+    *run = (struct job_run){pool, task};
+    pool->ended[pool->count] = false;
+    pool->tasks[pool->count++] = task;
+    sim_at(world.now + sim_spread(30 * SIM_MS), run_task, run, 0);
+    return 0;
+}
+
+static void hand_back(struct pool *pool, size_t i)
+{
+    struct pool_task *task = pool->tasks[i];
+    pool->count--;
+    for (; i < pool->count; i++) {
+        pool->tasks[i] = pool->tasks[i + 1];
+        pool->ended[i] = pool->ended[i + 1];
+    }
+    task->done(task->arg, task->ran);
+}
+
+int pool_serve(struct pool *pool)
+{
+    int n = 0;
+    process_hiccup();
+    for (size_t i = 0; i < pool->count;) {
+        if (pool->ended[i]) {
+            hand_back(pool, i);
+            i = 0;
+            n++;
+        } else {
+            i++;
+        }
+    }
+    return n;
+}
+
+int pool_fd(const struct pool *pool)
+{
+    return -1;
+}
+
+void pool_stop(struct pool *pool)
+{
+    for (size_t i = 0; i < pool->count; i++) {
+        if (pool->tasks[i]->stop)
+            atomic_store(pool->tasks[i]->stop, true);
+        pool->ended[i] = true;
+    }
+}
+
+void pool_close(struct pool *pool)
+{
+    while (pool && pool->count > 0)
+        hand_back(pool, 0);
+}
+
+/* ---- the disk ---- */
+
+int __wrap_state_apply(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
+                       struct state_error *ret_error)
+{
+    process_hiccup();
+    const struct process *p = world.current;
+    bool full = !world.healed && sim_chance(100);
+    if (p->dying || full) {
+        snprintf(ret_error->text, sizeof(ret_error->text), "%s", full ? "simulated: no space left" : "killed");
+        return full ? -ENOSPC : -EIO;
+    }
+    checks_apply(state, changes, count, next_offset);
+    return __real_state_apply(state, changes, count, next_offset, ret_error);
+}
