@@ -39,8 +39,7 @@ struct reader {
 };
 
 struct consumer {
-    bool flows;
-    int64_t position;
+    char unused;
 };
 
 static struct producer *producers[CLIENTS_MAX];
@@ -241,23 +240,6 @@ void fake_land(struct producer *producer)
     land(producer, &producer->sent[i]);
 }
 
-size_t fake_unlanded(const struct producer *producer)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < producer->count; i++)
-        n += !producer->sent[i].delivered && !producer->sent[i].landed;
-    return n;
-}
-
-int64_t fake_landed_at(const struct producer *producer)
-{
-    for (size_t i = 0; i < producer->count; i++) {
-        if (!producer->sent[i].delivered)
-            return producer->sent[i].landed ? producer->sent[i].offset : -1;
-    }
-    return -1;
-}
-
 static void deliver(struct producer *producer, bool written, bool offset_known, const char *error_text)
 {
     size_t i = 0;
@@ -367,25 +349,13 @@ const char *reader_cluster_id(struct reader *reader)
 int consumer_resume(struct consumer *consumer, int32_t partition, int64_t offset)
 {
     resumed_at = offset;
-    consumer->flows = true;
-    if (offset != CONSUMER_CONTINUE)
-        consumer->position = offset < 0 ? 0 : offset;
     return 0;
 }
 
 int consumer_pause(struct consumer *consumer, int32_t partition)
 {
     pauses++;
-    consumer->flows = false;
     return 0;
-}
-
-bool fake_next_command(struct consumer *consumer, int64_t end, int64_t *ret_offset)
-{
-    if (!consumer->flows || consumer->position >= end)
-        return false;
-    *ret_offset = consumer->position++;
-    return true;
 }
 
 int64_t fake_resumed_at(void)

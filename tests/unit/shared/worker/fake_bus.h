@@ -39,10 +39,6 @@ void fake_fail(struct producer *producer);
 void fake_fail_written(struct producer *producer);
 /** The oldest record of the events producer that is not in the log reaches it; its delivery still waits. */
 void fake_land(struct producer *producer);
-/** How many are not in the log and may reach it; where the oldest waiting one is in the log, -1 when it is
- * not. */
-size_t fake_unlanded(const struct producer *producer);
-int64_t fake_landed_at(const struct producer *producer);
 /** The next send through `producer` returns `err`. */
 void fake_refuse(struct producer *producer, int err);
 
@@ -67,7 +63,5 @@ void fake_end_task(void);
 /** Where any consumer was told to go on last; pauses are counted. */
 int64_t fake_resumed_at(void);
 int fake_pauses(void);
-/** Does the consumer let records flow? Then the next one's offset is its position, which moves on. */
-bool fake_next_command(struct consumer *consumer, int64_t end, int64_t *ret_offset);
 
 #endif
