@@ -60,7 +60,7 @@ void draft_new_key(struct draft *draft, int64_t now_ms)
 static bool idempotent_id(struct draft *draft, const struct request *req, struct answer *ret_answer)
 {
     struct buf id = {0};
-    buf_printf(&id, "idem:%s:", request_method_name(req->method));
+    buf_printf(&id, COMMAND_KEYED_PREFIX "%s:", request_method_name(req->method));
     for (size_t i = 0; i < req->segment_count; i++) {
         buf_append_text(&id, "/");
         buf_append_slice(&id, req->segments[i]);

@@ -10,6 +10,9 @@
 
 struct route;
 
+/** The command id of a request with an Idempotency-Key begins so; then <method>:<path>:<key>. */
+#define COMMAND_KEYED_PREFIX "idem:"
+
 /** A command being made. Zero-initialised is valid; draft_clear() between two requests keeps its memory. */
 struct draft {
     char id[ENVELOPE_ID_MAX];

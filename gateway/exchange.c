@@ -64,7 +64,7 @@ void exchange_clear(struct exchange *x)
     }
     x->route = NULL;
     x->started_ns = x->wait_ms = 0;
-    x->preferred = false;
+    x->preferred = x->keyed = false;
     x->dropped = x->part_count = 0;
     x->outcome = OUTCOME_NONE;
 }

@@ -35,6 +35,7 @@ struct exchange {
     int64_t started_ns;
     int64_t wait_ms;
     bool preferred; /* wait_ms was asked for by Prefer */
+    bool keyed;     /* its command id is entered in the key index */
     size_t dropped; /* bytes of a refused body */
     enum outcome outcome;
     struct received *parts;

@@ -135,6 +135,41 @@ static void answer_no_room(struct flow *flow, struct exchange *x, int err)
                            "repeat it a little later.");
 }
 
+/* Enters the request's Idempotency-Key in the index, if it has one; false: the answer to give. */
+static bool enter_key(struct flow *flow, struct exchange *x)
+{
+    if (x->draft.idempotency_len == 0)
+        return true;
+    switch (idempotency_enter(flow->keys, slice_make(x->draft.id, x->draft.id_len), x->draft.key,
+                              rules_waits(&x->req), clock_wall_ms())) {
+    case IDEMPOTENCY_ENTERED:
+        x->keyed = true;
+        return true;
+    case IDEMPOTENCY_RUNNING:
+        answer_problem(&x->answer, 409,
+                       "A request with this Idempotency-Key is still running: repeat it after Retry-After "
+                       "seconds, or without \"Prefer: respond-async\" and \"wait=0\", to get its outcome.");
+        answer_header(&x->answer, "Retry-After", SLICE("1"));
+        break;
+    case IDEMPOTENCY_OTHER:
+        answer_problem(&x->answer, 422,
+                       "This Idempotency-Key was used for another id: send a new key with each new request.");
+        break;
+    case IDEMPOTENCY_FULL:
+        answer_no_room(flow, x, -ENOBUFS);
+        return false;
+    }
+    stats_add(&flow->stats->refused);
+    return false;
+}
+
+static void leave_key(struct flow *flow, struct exchange *x)
+{
+    if (x->keyed)
+        idempotency_leave(flow->keys, slice_make(x->draft.id, x->draft.id_len), false, clock_wall_ms());
+    x->keyed = false;
+}
+
 /*
  * Suspends first: from pending_open() on the bus thread may resume it. The last thing done here with the
  * exchange is sending; if that fails the bus thread is asked to end it, because by then it is its own.
@@ -148,10 +183,13 @@ static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_n
         answer_problem(&x->answer, 500, "This cannot be asked of %zu partitions at once.", parts);
         return false;
     }
+    if (!enter_key(flow, x))
+        return false;
     exchange_move(x, EXCHANGE_WAITING);
     flow->suspend(x);
     int err = pending_open(flow->pending, x, (uint32_t)parts, now_ns + x->wait_ms * CLOCK_NS_PER_MS, &ticket);
     if (err) {
+        leave_key(flow, x);
         answer_no_room(flow, x, err);
         exchange_move(x, EXCHANGE_ENDED);
         flow->resume(x);

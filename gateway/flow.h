@@ -12,6 +12,7 @@
 #define ROUNDTRIP_GATEWAY_FLOW_H
 
 #include "exchange.h"
+#include "idempotency.h"
 #include "link.h"
 #include "pending.h"
 #include "replies.h"
@@ -24,6 +25,7 @@ struct flow {
     int64_t deadline_ms, max_deadline_ms;
     struct link *link;
     struct pending *pending;
+    struct idempotency *keys;
     struct replies *replies;
     struct health *health;
     struct stats *stats;

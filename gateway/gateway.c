@@ -13,8 +13,10 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "events.h"
 #include "flow.h"
 #include "http.h"
+#include "idempotency.h"
 #include "lifecycle.h"
 #include "link.h"
 #include "listener.h"
@@ -29,12 +31,14 @@
 #define DRAIN_MS 4000
 #define FLUSH_MS 500
 
+#define HTTP_THREADS_MAX 64
+
 enum tag { TAG_SIGNAL, TAG_BELL };
 
 const struct config_key gateway_keys[] = {
     {"listen", CONFIG_STRING, "127.0.0.1", 0, 0, "address to listen on"},
     {"port", CONFIG_INT, "8080", 0, 65535, "port to listen on; 0: any that is free"},
-    {"http-threads", CONFIG_INT, "0", 0, 64,
+    {"http-threads", CONFIG_INT, "0", 0, HTTP_THREADS_MAX,
      "threads that serve connections; 0: one for each core, at most 4"},
     {"deadline", CONFIG_DURATION, "5s", 10, 86400000, "how long a request waits for its answer"},
     {"max-deadline", CONFIG_DURATION, "60s", 10, 86400000, "the longest wait a request can ask for"},
@@ -42,6 +46,10 @@ const struct config_key gateway_keys[] = {
     {"max-header", CONFIG_BYTES, "16KiB", 1024, 1024 * 1024, "largest request line and headers together"},
     {"max-pending", CONFIG_INT, "10000", 1, 1000000, "requests that wait for a worker at one time"},
     {"max-connections", CONFIG_INT, "10000", 1, 1000000, "connections at one time"},
+    {"key-index", CONFIG_INT, "100000", 1, 100000000,
+     "Idempotency-Keys to remember, so that none is used for two ids; some 65 bytes each"},
+    {"dedupe-window", CONFIG_DURATION, "24h", 1000, INT64_C(31622400000),
+     "how long they are remembered: as the workers' setting"},
     {"idle-timeout", CONFIG_DURATION, "60s", 1000, 86400000,
      "a connection that neither sends nor waits is closed"},
     {"replies-topic", CONFIG_STRING, "replies", 0, 0, "topic that workers answer on"},
@@ -61,7 +69,9 @@ struct gateway {
     struct stats stats;
     struct health health;
     struct pending *pending;
+    struct idempotency *keys;
     struct link link;
+    struct events events;
     struct replies replies;
     struct flow flow;
     struct pool *pool;
@@ -117,8 +127,17 @@ static int open_bus(struct gateway *gateway)
         log_error("cannot set up Kafka", "error=\"%s\"", error.text);
         return err;
     }
+    const struct events_options events = {&gateway->bus, &gateway->link, gateway->keys, &gateway->stats};
+    err = events_open(&gateway->events, &events, &error);
+    if (err) {
+        log_error("cannot set up Kafka", "error=\"%s\"", error.text);
+        link_close(&gateway->link);
+        return err;
+    }
     const struct replies_options replies = {
         .link = &gateway->link,
+        .events = &gateway->events,
+        .keys = gateway->keys,
         .pending = gateway->pending,
         .health = &gateway->health,
         .stats = &gateway->stats,
@@ -127,8 +146,10 @@ static int open_bus(struct gateway *gateway)
         .arg = gateway,
     };
     err = replies_start(&gateway->replies, &replies);
-    if (err)
+    if (err) {
+        events_close(&gateway->events);
         link_close(&gateway->link);
+    }
     return err;
 }
 
@@ -141,6 +162,7 @@ static int open_http(struct gateway *gateway)
         .max_deadline_ms = config_int(config, "max-deadline"),
         .link = &gateway->link,
         .pending = gateway->pending,
+        .keys = gateway->keys,
         .replies = &gateway->replies,
         .health = &gateway->health,
         .stats = &gateway->stats,
@@ -274,6 +296,23 @@ static void close_loop(struct gateway *gateway)
         close(gateway->bell);
 }
 
+/* Who waits, and which keys are known. */
+static int open_tables(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    size_t waiting = (size_t)config_int(config, "max-pending");
+    const struct idempotency_options keys = {
+        .bound_max = (size_t)config_int(config, "key-index"),
+        .running_max = waiting + HTTP_THREADS_MAX, /* each thread may have one that finds no room to wait */
+        .window_ms = config_int(config, "dedupe-window"),
+        .seed = random_epoch(),
+    };
+    int err = pending_new(waiting, random_epoch(), &gateway->pending);
+    if (!err)
+        err = idempotency_new(&keys, &gateway->keys);
+    return err;
+}
+
 int gateway_run(const struct config *config)
 {
     struct gateway gateway = {.config = config, .bus = settings_bus(config), .bell = -1, .loop = {-1}};
@@ -288,9 +327,9 @@ int gateway_run(const struct config *config)
         err = open_listener(&gateway);
     if (err)
         goto out_loop;
-    err = pending_new((size_t)config_int(config, "max-pending"), random_epoch(), &gateway.pending);
+    err = open_tables(&gateway);
     if (err)
-        goto out_listener;
+        goto out_pending;
     err = open_bus(&gateway);
     if (err)
         goto out_pending;
@@ -302,11 +341,12 @@ int gateway_run(const struct config *config)
     pool_stop(gateway.pool);
     replies_stop(&gateway.replies);
     producer_flush(gateway.link.producer, 200);
+    events_close(&gateway.events);
     link_close(&gateway.link);
     stats_log(&gateway.stats);
 out_pending:
+    idempotency_free(gateway.keys);
     pending_free(gateway.pending);
-out_listener:
     listener_close(&gateway.listener);
 out_loop:
     close_loop(&gateway);

@@ -17,12 +17,27 @@
  * millisecond. */
 #define BURST 64
 
-enum tag { TAG_REPLIES, TAG_PRODUCER, TAG_WAKE };
+enum tag { TAG_REPLIES, TAG_PRODUCER, TAG_EVENTS, TAG_WAKE };
+
+/*
+ * Does the worker keep this outcome for the command's id? Below 500 it does, but for one 422: that the id was
+ * used for another command. It must not count as this entity's; a 422 that is an outcome binds by its event.
+ */
+static bool binds(const struct exchange *x, enum outcome outcome)
+{
+    return outcome == OUTCOME_REPLIED && x->route->entity_in_body && x->parts[0].status > 0 &&
+           x->parts[0].status < 500 && x->parts[0].status != 422;
+}
 
 /* Gives the exchange back. It is out of the table, so nobody else has it. */
 static void end_exchange(struct replies *replies, struct exchange *x, enum outcome outcome)
 {
     x->outcome = outcome;
+    if (x->keyed) { /* before the answer leaves: the next request may come at once */
+        x->keyed = false;
+        idempotency_leave(replies->options.keys, slice_make(x->draft.id, x->draft.id_len), binds(x, outcome),
+                          clock_wall_ms());
+    }
     exchange_move(x, EXCHANGE_ENDED);
     replies->options.ended(x);
 }
@@ -146,10 +161,12 @@ static void *run(void *arg)
             (void)n;
         }
         more = read_burst(replies);
+        more |= events_read(replies->options.events, clock_wall_ms());
         now_ns = clock_mono_ns();
         producer_serve(replies->options.link->producer, now_ns);
         expire(replies, now_ns);
         link_advance(replies->options.link, now_ns);
+        events_advance(replies->options.events);
         announce(replies, &was_ready);
     }
     return NULL;
@@ -162,6 +179,8 @@ int replies_start(struct replies *replies, const struct replies_options *options
     int err = replies->wake_fd < 0 ? -errno : loop_open(&replies->loop);
     if (!err)
         err = loop_add(&replies->loop, reader_fd(options->link->reader), TAG_REPLIES);
+    if (!err)
+        err = loop_add(&replies->loop, events_fd(options->events), TAG_EVENTS);
     if (!err)
         err = loop_add(&replies->loop, producer_fd(options->link->producer), TAG_PRODUCER);
     if (!err)

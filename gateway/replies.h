@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bus thread: reads the reply partition, gives each reply to the request that waits for it, ends requests
- * whose time is up, serves the producer. The only thread that takes requests out of the pending table.
+ * whose time is up, serves the producer, follows the logs of events. The only thread that takes requests out
+ * of the pending table.
  */
 #ifndef ROUNDTRIP_GATEWAY_REPLIES_H
 #define ROUNDTRIP_GATEWAY_REPLIES_H
@@ -11,7 +12,9 @@
 
 #include <pthread.h>
 
+#include "events.h"
 #include "exchange.h"
+#include "idempotency.h"
 #include "link.h"
 #include "loop.h"
 #include "pending.h"
@@ -19,7 +22,9 @@
 
 struct replies_options {
     struct link *link;
+    struct events *events;
     struct pending *pending;
+    struct idempotency *keys;
     struct health *health;
     struct stats *stats;
     void (*ended)(struct exchange *x); /* gives an exchange back to its HTTP thread: pool_resume() */

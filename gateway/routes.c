@@ -10,8 +10,8 @@
 static finish_fn finish_reply;
 
 static const struct route routes[] = {
-    {METHOD_POST, "/items", "item", "item.create", .write = true, .build = items_build_create,
-     .finish = finish_reply},
+    {METHOD_POST, "/items", "item", "item.create", .write = true, .entity_in_body = true,
+     .build = items_build_create, .finish = finish_reply},
     {METHOD_GET, "/items", "item", "item.list", .every_partition = true, .build = items_build_list,
      .finish = items_finish_list},
     {METHOD_GET, "/items/{id}", "item", "item.get", .build = items_build_one, .finish = finish_reply},
@@ -78,19 +78,53 @@ void routes_allow(unsigned allowed, struct buf *out)
     }
 }
 
-size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX])
+static size_t list_services(bool entity_in_body, const char *ret_services[ROUTES_SERVICES_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < ROUTES; i++) {
         size_t k = 0;
-        while (k < count && routes[i].service && strcmp(ret_services[k], routes[i].service) != 0)
+        if (!routes[i].service || (entity_in_body && !routes[i].entity_in_body))
+            continue;
+        while (k < count && strcmp(ret_services[k], routes[i].service) != 0)
             k++;
-        if (!routes[i].service || k < count)
+        if (k < count)
             continue;
         assert(count < ROUTES_SERVICES_MAX);
         ret_services[count++] = routes[i].service;
     }
     return count;
+}
+
+size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX])
+{
+    return list_services(false, ret_services);
+}
+
+size_t routes_entity_in_body_services(const char *ret_services[ROUTES_SERVICES_MAX])
+{
+    return list_services(true, ret_services);
+}
+
+/* Takes `text` off the front. */
+static bool take(struct slice *s, const char *text)
+{
+    size_t len = strlen(text);
+    if (s->len < len || memcmp(s->p, text, len) != 0)
+        return false;
+    *s = slice_make(s->p + len, s->len - len);
+    return true;
+}
+
+bool routes_entity_in_body(struct slice command_id)
+{
+    for (size_t i = 0; i < ROUTES; i++) {
+        struct slice rest = command_id;
+        if (routes[i].entity_in_body && take(&rest, COMMAND_KEYED_PREFIX) &&
+            take(&rest, request_method_name(routes[i].method)) && take(&rest, ":") &&
+            take(&rest, routes[i].pattern) && take(&rest, ":"))
+            return true;
+    }
+    return false;
 }
 
 bool routes_takes_body(const struct route *route)

@@ -30,6 +30,7 @@ struct route {
     const char *service;  /* commands go to "<service>.commands"; NULL: `local` answers */
     const char *type;     /* ce_type of the command */
     bool write;           /* it may change something: Idempotency-Key counts, and repeating needs care */
+    bool entity_in_body;  /* the path does not say which entity: one Idempotency-Key could be used for two */
     bool every_partition; /* sent to each partition, without a key */
     build_fn *build;
     finish_fn *finish;
@@ -44,6 +45,10 @@ const struct route *routes_find(const struct request *req, unsigned *ret_allowed
 void routes_allow(unsigned allowed, struct buf *out);
 /** The services that rows name, each once; their number. */
 size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX]);
+/** Those of them whose rows have `entity_in_body`. */
+size_t routes_entity_in_body_services(const char *ret_services[ROUTES_SERVICES_MAX]);
+/** Is this the command id of a request with an Idempotency-Key to a row with `entity_in_body`? See command.c. */
+bool routes_entity_in_body(struct slice command_id);
 /** Does a request of this row come with a body to be read as JSON? */
 bool routes_takes_body(const struct route *route);
 

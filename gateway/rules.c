@@ -245,14 +245,26 @@ bool rules_idempotency_key(const struct request *req, char *ret_key, size_t *ret
     return false;
 }
 
+static struct syntax_prefer preferences(const struct request *req)
+{
+    struct syntax_prefer prefer = {0};
+    struct slice field;
+    size_t at = 0;
+    while ((field = request_header_next(req, "Prefer", &at)).p)
+        syntax_prefer(field, &prefer);
+    return prefer;
+}
+
+bool rules_waits(const struct request *req)
+{
+    struct syntax_prefer prefer = preferences(req);
+    return prefer.wait_given ? prefer.wait_ms > 0 : !prefer.respond_async;
+}
+
 bool rules_deadline_ms(const struct request *req, int64_t default_ms, int64_t max_ms, int64_t *ret_ms,
                        bool *ret_preferred, struct answer *ret_answer)
 {
-    int64_t wait_ms = 0, timeout_ms = 0;
-    size_t at = 0;
-    struct slice prefer;
-    while (wait_ms == 0 && (prefer = request_header_next(req, "Prefer", &at)).p)
-        wait_ms = syntax_prefer_wait_ms(prefer);
+    int64_t wait_ms = preferences(req).wait_ms, timeout_ms = 0;
     struct slice timeout = request_header(req, "Request-Timeout");
     if (timeout.p &&
         (request_header_count(req, "Request-Timeout") > 1 || !syntax_seconds_ms(timeout, &timeout_ms))) {

@@ -42,6 +42,9 @@ bool rules_idempotency_key(const struct request *req, char *ret_key, size_t *ret
  */
 bool rules_deadline_ms(const struct request *req, int64_t default_ms, int64_t max_ms, int64_t *ret_ms,
                        bool *ret_preferred, struct answer *ret_answer) __attribute__((warn_unused_result));
+/** False: by `Prefer: respond-async` (without a wait of its own) or `wait=0` the caller says not to wait for a
+ * request that is still running. */
+bool rules_waits(const struct request *req);
 
 /**
  * The decoded value of a query parameter in `ret_text` (room for `size`) and its slice; SLICE_NONE when it is

@@ -17,6 +17,7 @@ struct stats {
     _Atomic uint64_t malformed; /* replies that cannot be read */
     _Atomic uint64_t expired;   /* requests whose deadline came first */
     _Atomic uint64_t undelivered; /* commands that Kafka did not take or did not confirm */
+    _Atomic uint64_t bound;       /* events seen that tell what an Idempotency-Key was used for */
     _Atomic uint64_t turned_away; /* connections beyond the limit */
 };
 

@@ -170,22 +170,29 @@ bool syntax_seconds_ms(struct slice value, int64_t *ret_ms)
     return true;
 }
 
-int64_t syntax_prefer_wait_ms(struct slice prefer)
+/* delta-seconds: digits alone. */
+static void take_wait(struct slice digits, struct syntax_prefer *prefer)
 {
-    struct slice rest = prefer;
+    int64_t ms;
+    if (prefer->wait_given || memchr(digits.p, '.', digits.len) || !syntax_seconds_ms(digits, &ms))
+        return;
+    prefer->wait_given = true;
+    prefer->wait_ms = ms < 1000 ? 0 : ms;
+}
+
+void syntax_prefer(struct slice field, struct syntax_prefer *prefer)
+{
+    struct slice rest = field;
     while (rest.len) {
         struct slice preference = take_until(&rest, ',');
         struct slice value = take_until(&preference, ';'); /* its parameters do not matter to us */
         struct slice name = take_until(&value, '=');
-        if (!same(name, "wait"))
-            continue;
-        struct slice digits = unquote(trim(value));
-        int64_t ms = 0;
-        if (memchr(digits.p, '.', digits.len) || !syntax_seconds_ms(digits, &ms) || ms < 1000)
-            return 0;
-        return ms;
+        struct slice word = unquote(trim(value));
+        if (same(name, "wait"))
+            take_wait(word, prefer);
+        else if (same(name, "respond-async") && word.len == 0)
+            prefer->respond_async = true;
     }
-    return 0;
 }
 
 static struct slice without_weakness(struct slice etag)

@@ -32,11 +32,17 @@ size_t syntax_idempotency_key(struct slice value, char ret_key[SYNTAX_IDEMPOTENC
 /** Seconds with an optional fraction ("2", "0.25"), as ms, at least 1; above a day it is a day. False: not
  * such a number. */
 bool syntax_seconds_ms(struct slice value, int64_t *ret_ms) __attribute__((warn_unused_result));
+/** What Prefer fields (RFC 7240) say about waiting. Zero-initialised: nothing. */
+struct syntax_prefer {
+    bool respond_async;
+    bool wait_given;
+    int64_t wait_ms; /* whole seconds; 0 when not given, or "wait=0" */
+};
 /**
- * The `wait` preference of one Prefer field (RFC 7240), in ms; 0 when there is none or it is malformed,
- * because a preference that is not understood is ignored.
+ * Adds what one field says. Of each preference the first counts (section 2); one that is malformed or not
+ * understood is ignored.
  */
-int64_t syntax_prefer_wait_ms(struct slice prefer);
+void syntax_prefer(struct slice field, struct syntax_prefer *prefer);
 
 /**
  * Does If-None-Match list `etag` (which has its quotes)? Weak comparison (RFC 9110 section 13.1.2); `*`

@@ -10,6 +10,8 @@ struct reader;
 
 #define READER_BEGINNING INT64_C(-2)
 #define READER_END       INT64_C(-1)
+/** The newest `count` records, as far as there are that many; found out later, by librdkafka, without waiting for it. */
+#define READER_TAIL(count) (INT64_C(-2000) - (count))
 
 /** For partitions that are read for long: fetches wait at the broker until there is something. */
 int reader_open(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
@@ -17,9 +19,12 @@ int reader_open(const struct bus_settings *settings, const char *role, struct re
 /** For partitions that come and go: fetches wait briefly, since a partition added meanwhile waits behind them. */
 int reader_open_brief(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
                       struct bus_error *ret_error) __attribute__((warn_unused_result));
+/** For partitions that are followed without haste: records come together, up to 50 ms late, at a few fetches a second. */
+int reader_open_lazy(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
+                     struct bus_error *ret_error) __attribute__((warn_unused_result));
 void reader_close(struct reader *reader); /* NULL is allowed */
 
-/** Starts reading a partition at `offset` (or READER_BEGINNING, READER_END) beside those it reads already. 0 or -errno. */
+/** Starts reading a partition at `offset` (or READER_BEGINNING, READER_END, READER_TAIL) beside those it reads already. 0 or -errno. */
 int reader_add(struct reader *reader, const char *topic, int32_t partition, int64_t offset)
     __attribute__((warn_unused_result));
 /** Stops reading a partition. */

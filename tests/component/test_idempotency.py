@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many callers with one Idempotency-Key: one effect, one outcome, and everybody gets it."""
 
+import signal
 import threading
+import time
 
 from cluster import ClusterTest
+from processes import SLACK
 
 
 class Keys(ClusterTest):
@@ -56,3 +59,118 @@ class Keys(ClusterTest):
         self.assertEqual(c.post("/items/", item, Idempotency_Key="same-1").status, 200)
         again = self.http(1).post("/items/", item, Idempotency_Key='"same-1"')
         self.assertEqual((again.status, again.header("Idempotency-Replayed")), (200, "true"))
+
+
+def item(id):
+    return {"id": id, "name": "n", "description": "d"}
+
+
+class OneKeyForTwo(ClusterTest):
+    """What the gateways refuse by themselves: a key that is another item's, and one whose request is still running."""
+
+    options = {"gateways": 2, "compute_workers": 0, "gateway_flags": ["--log-level", "debug"]}
+
+    def setUp(self):
+        self.worker = self.cluster.item_workers[0]
+
+    def post(self, id, key, gateway=0, **headers):
+        client = self.cluster.http(gateway)
+        try:
+            return client.post("/items/", item(id), Idempotency_Key=key, **headers)
+        finally:
+            client.close()
+
+    def in_background(self, *arguments, **named):
+        """A call of post(), and where its answer will be."""
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.post(*arguments, **named)))
+        thread.start()
+        self.addCleanup(thread.join, 60)
+        return thread, answers
+
+    def lines(self, gateway, text, key):
+        return sum(text in line and f':/items:{key}"' in line for line in self.cluster.gateways[gateway].log().splitlines())
+
+    def wait_seen(self, gateway, key, times=1):
+        self.wait_for(f"gateway {gateway} to see {key}", lambda: self.lines(gateway, "key seen", key) >= times)
+
+    def wait_sent(self, gateway, key, times=1):
+        self.wait_for(f"{key} to be sent", lambda: self.lines(gateway, 'msg="sent"', key) >= times)
+
+    def pause_worker(self):
+        self.worker.signal(signal.SIGSTOP)
+        self.addCleanup(self.worker.signal, signal.SIGCONT)
+
+    def assertRefused(self, response, id):
+        self.assertProblem(response, 422)
+        self.assertIn("Idempotency-Key", response.json()["detail"])
+        self.assertEqual(self.http().get(f"/items/{id}").status, 404)
+
+    def test_a_second_item_is_refused(self):
+        self.assertEqual(self.post(9_200_001, "two-1").status, 200)
+        self.assertRefused(self.post(9_200_002, "two-1"), 9_200_002)
+        again = self.post(9_200_001, "two-1")
+        self.assertEqual((again.status, again.header("Idempotency-Replayed")), (200, "true"))
+
+    def test_a_refusal_binds_too(self):
+        self.assertEqual(self.post(9_200_003, "two-2").status, 200)
+        self.assertEqual(self.post(9_200_003, "two-3").status, 400)  # it exists
+        self.assertRefused(self.post(9_200_004, "two-3"), 9_200_004)
+
+    def test_through_another_gateway(self):
+        self.assertEqual(self.post(9_200_005, "two-4").status, 200)
+        self.wait_seen(1, "two-4")
+        self.assertRefused(self.post(9_200_006, "two-4", gateway=1), 9_200_006)
+        self.assertEqual(self.post(9_200_005, "two-4", gateway=1).header("Idempotency-Replayed"), "true")
+
+    def test_through_a_gateway_that_was_started_again(self):
+        self.assertEqual(self.post(9_200_007, "two-5").status, 200)
+        self.wait_seen(1, "two-5")
+        self.cluster.restart(self.cluster.gateways[1], kill=True)
+        self.wait_seen(1, "two-5", times=2)
+        self.assertRefused(self.post(9_200_008, "two-5", gateway=1), 9_200_008)
+
+    def test_at_once(self):
+        for n in range(10):
+            first, second = 9_200_100 + 2 * n, 9_200_101 + 2 * n
+            calls = [self.in_background(id, f"pair-{n}") for id in (first, second)]
+            for thread, _ in calls:
+                thread.join(60)
+            self.assertEqual(sorted(answers[0].status for _, answers in calls), [200, 422])
+            there = [self.http().get(f"/items/{id}").status for id in (first, second)]
+            self.assertEqual(sorted(there), [200, 404])
+
+    def test_what_was_not_done_in_time_does_not_bind(self):
+        self.pause_worker()
+        late = self.post(9_200_009, "two-6", Request_Timeout="0.2")
+        self.assertProblem(late, 504)
+        thread, answers = self.in_background(9_200_010, "two-6")
+        self.wait_sent(0, "two-6", times=2)
+        self.worker.signal(signal.SIGCONT)
+        thread.join(60)
+        self.assertEqual(answers[0].status, 200)
+        self.assertRefused(self.post(9_200_009, "two-6"), 9_200_009)
+        self.wait_seen(1, "two-6")  # the expired one's event stands before it
+        self.assertRefused(self.post(9_200_009, "two-6", gateway=1), 9_200_009)
+
+    def test_one_that_runs(self):
+        self.pause_worker()
+        thread, answers = self.in_background(9_200_011, "runs-1")
+        self.wait_sent(0, "runs-1")
+        for prefer in ("respond-async", "wait=0", 'handling=lenient, Respond-Async; x="y"', 'wait="0"'):
+            started = time.monotonic()
+            told = self.post(9_200_011, "runs-1", Prefer=prefer)
+            self.assertLess(time.monotonic() - started, 1.0 * SLACK)
+            self.assertProblem(told, 409)
+            self.assertEqual(told.header("Retry-After"), "1")
+        self.assertProblem(self.post(9_200_012, "runs-1"), 422)
+        waits, waited = self.in_background(9_200_011, "runs-1", Prefer="respond-async, wait=20")
+        self.wait_sent(0, "runs-1", times=2)
+        self.worker.signal(signal.SIGCONT)
+        for call in (thread, waits):
+            call.join(60)
+        self.assertEqual((answers[0].status, waited[0].status), (200, 200))
+        self.assertEqual(self.http().get("/items/9200011").header("etag"), '"1"')
+        done = self.post(9_200_011, "runs-1", Prefer="wait=0")  # nothing runs any more: it is answered
+        self.assertEqual((done.status, done.header("Idempotency-Replayed")), (200, "true"))
+        self.assertEqual(self.http().get("/items/9200012").status, 404)

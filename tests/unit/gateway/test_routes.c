@@ -43,6 +43,22 @@ static void paths_find_their_row(void **unused)
     }
 }
 
+static void ids_of_which_the_path_names_no_entity(void **unused)
+{
+    assert_true(routes_entity_in_body(SLICE("idem:POST:/items:k")));
+    assert_true(routes_entity_in_body(SLICE("idem:POST:/items:")));
+    assert_false(routes_entity_in_body(SLICE("idem:POST:/items")));
+    assert_false(routes_entity_in_body(SLICE("idem:POST:/items/1:k")));
+    assert_false(routes_entity_in_body(SLICE("idem:PUT:/items:k")));
+    assert_false(routes_entity_in_body(SLICE("idem:POST:/computations:k")));
+    assert_false(routes_entity_in_body(SLICE("POST:/items:k")));
+    assert_false(routes_entity_in_body(SLICE_NONE));
+    const char *services[ROUTES_SERVICES_MAX];
+    assert_int_equal(routes_entity_in_body_services(services), 1);
+    assert_string_equal(services[0], "item");
+    assert_int_equal(routes_services(services), 2);
+}
+
 static void other_paths_find_nothing(void **unused)
 {
     static const char *const paths[] = {
@@ -80,6 +96,7 @@ static void every_service_is_named_once(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ids_of_which_the_path_names_no_entity),
         cmocka_unit_test(paths_find_their_row),
         cmocka_unit_test(other_paths_find_nothing),
         cmocka_unit_test(a_wrong_method_learns_the_right_ones),

@@ -199,6 +199,30 @@ static void bodies_are_json(void **unused)
     assert_false(rules_check_body_type(&req, &answer)); /* twice */
 }
 
+static bool waits(const char *prefer, const char *prefer_more)
+{
+    make_request(&req, "POST", "/items");
+    if (prefer)
+        add_header(&req, "Prefer", prefer);
+    if (prefer_more)
+        add_header(&req, "prefer", prefer_more);
+    return rules_waits(&req);
+}
+
+static void who_does_not_wait_says_so(void **unused)
+{
+    assert_true(waits(NULL, NULL));
+    assert_true(waits("return=minimal", NULL));
+    assert_true(waits("wait=5", NULL));
+    assert_true(waits("respond-async, wait=5", NULL));
+    assert_true(waits("respond-async", "wait=5"));
+    assert_false(waits("respond-async", NULL));
+    assert_false(waits("wait=0", NULL));
+    assert_false(waits("wait=0", "wait=5"));
+    assert_false(waits("respond-async, wait=0", NULL));
+    assert_false(waits("return=minimal", "Respond-Async"));
+}
+
 static int64_t deadline(const char *timeout, const char *prefer, bool *ret_preferred)
 {
     int64_t ms = -1;
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test_teardown(the_asterisk_is_for_options, teardown),
         cmocka_unit_test_teardown(bodies_are_json, teardown),
         cmocka_unit_test_teardown(a_request_may_choose_its_deadline, teardown),
+        cmocka_unit_test_teardown(who_does_not_wait_says_so, teardown),
         cmocka_unit_test_teardown(idempotency_keys_are_given_once, teardown),
         cmocka_unit_test_teardown(query_parameters, teardown),
         cmocka_unit_test_teardown(waiting_for_continue, teardown),

@@ -118,19 +118,50 @@ static void seconds(void **unused)
     }
 }
 
+static struct syntax_prefer prefer_of(struct slice field)
+{
+    struct syntax_prefer prefer = {0};
+    syntax_prefer(field, &prefer);
+    return prefer;
+}
+
+static int64_t wait_of(struct slice field)
+{
+    return prefer_of(field).wait_ms;
+}
+
 static void prefer_wait(void **unused)
 {
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait=10")), 10000);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("respond-async, wait=10")), 10000);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("WAIT = \"3\" ; x=y, wait=9")), 3000);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("foo=\"a, wait=5\"")), 0);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait")), 0);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait=0")), 0);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait=1.5")), 0);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("wait=-1")), 0);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE("waiting=1")), 0);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE_NONE), 0);
-    assert_int_equal(syntax_prefer_wait_ms(SLICE(",,;=")), 0);
+    assert_int_equal(wait_of(SLICE("wait=10")), 10000);
+    assert_int_equal(wait_of(SLICE("respond-async, wait=10")), 10000);
+    assert_int_equal(wait_of(SLICE("WAIT = \"3\" ; x=y, wait=9")), 3000);
+    assert_int_equal(wait_of(SLICE("foo=\"a, wait=5\"")), 0);
+    assert_int_equal(wait_of(SLICE("wait")), 0);
+    assert_int_equal(wait_of(SLICE("wait=0")), 0);
+    assert_int_equal(wait_of(SLICE("wait=1.5")), 0);
+    assert_int_equal(wait_of(SLICE("wait=-1")), 0);
+    assert_int_equal(wait_of(SLICE("waiting=1")), 0);
+    assert_int_equal(wait_of(SLICE_NONE), 0);
+    assert_int_equal(wait_of(SLICE(",,;=")), 0);
+}
+
+static void prefer_not_to_wait(void **unused)
+{
+    assert_true(prefer_of(SLICE("wait=0")).wait_given);
+    assert_true(prefer_of(SLICE("wait=\"0\"")).wait_given);
+    assert_int_equal(wait_of(SLICE("wait=0, wait=5")), 0); /* the first counts */
+    assert_false(prefer_of(SLICE("wait=0.0")).wait_given);
+    assert_false(prefer_of(SLICE("wait=")).wait_given);
+    assert_true(prefer_of(SLICE("respond-async")).respond_async);
+    assert_true(prefer_of(SLICE("handling=lenient, Respond-Async; x=1")).respond_async);
+    assert_true(prefer_of(SLICE("respond-async=\"\"")).respond_async); /* the same as without a value */
+    assert_false(prefer_of(SLICE("respond-async=no")).respond_async);
+    assert_false(prefer_of(SLICE("x=\"respond-async\"")).respond_async);
+    struct syntax_prefer prefer = {0};
+    syntax_prefer(SLICE("respond-async"), &prefer);
+    syntax_prefer(SLICE("wait=10"), &prefer);
+    assert_true(prefer.respond_async);
+    assert_int_equal(prefer.wait_ms, 10000);
 }
 
 static void entity_tag_lists(void **unused)
@@ -187,6 +218,7 @@ int main(void)
         cmocka_unit_test(idempotency_keys),
         cmocka_unit_test(seconds),
         cmocka_unit_test(prefer_wait),
+        cmocka_unit_test(prefer_not_to_wait),
         cmocka_unit_test(entity_tag_lists),
         cmocka_unit_test(traceparents),
         cmocka_unit_test(percent_decoding),

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the logs of events for the key index. */
+#include "events.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "envelope.h"
+#include "log.h"
+
+/** Events taken in a row before replies are looked after. */
+#define BURST 64
+
+int events_open(struct events *events, const struct events_options *options, struct bus_error *ret_error)
+{
+    const char *services[ROUTES_SERVICES_MAX];
+    *events = (struct events){.options = *options};
+    events->log_count = routes_entity_in_body_services(services);
+    for (size_t i = 0; i < events->log_count; i++) {
+        struct event_log *log = &events->logs[i];
+        log->service = link_service(options->link, services[i]);
+        snprintf(log->topic, sizeof(log->topic), "%s.events", services[i]);
+    }
+    return reader_open_lazy(options->bus, "events", &events->reader, ret_error);
+}
+
+void events_close(struct events *events)
+{
+    for (size_t i = 0; i < events->log_count; i++) {
+        struct event_log *log = &events->logs[i];
+        for (int32_t p = 0; p < log->partitions; p++)
+            reader_remove(events->reader, log->topic, p);
+        free(log->claims);
+    }
+    reader_close(events->reader);
+    *events = (struct events){.reader = NULL};
+}
+
+int events_fd(const struct events *events)
+{
+    return reader_fd(events->reader);
+}
+
+/* As many partitions as commands have: a worker does not start when they differ. */
+static void begin(struct events *events, struct event_log *log, int32_t partitions)
+{
+    log->claims = calloc((size_t)partitions, sizeof(*log->claims));
+    if (!log->claims)
+        return; /* tried again at the next turn */
+    log->partitions = partitions;
+    for (int32_t p = 0; p < partitions; p++) {
+        int err = reader_add(events->reader, log->topic, p, READER_TAIL(EVENTS_TAIL));
+        if (err)
+            log_warn("keys used at other gateways are not all seen", "topic=%s partition=%d error=\"%s\"",
+                     log->topic, (int)p, strerror(-err));
+    }
+}
+
+void events_advance(struct events *events)
+{
+    for (size_t i = 0; i < events->log_count; i++) {
+        struct event_log *log = &events->logs[i];
+        int32_t partitions = atomic_load(&log->service->partitions);
+        if (log->partitions == 0 && partitions > 0)
+            begin(events, log, partitions);
+    }
+}
+
+bool events_binds(struct journal_reader *reader, const struct record *rec, struct slice *ret_id)
+{
+    struct slice claim = envelope_claim_of(rec);
+    if (claim.p) {
+        journal_read_claim(reader, claim);
+        return false;
+    }
+    struct slice id = record_header(rec, "ce_id");
+    if (!rec->value.p || !rec->key.p || !id.p || !routes_entity_in_body(id) ||
+        slice_is(record_header(rec, "ce_binding"), "false"))
+        return false;
+    if (reader->last.len > 0 && !journal_event_valid(reader, record_header(rec, "ce_claim")))
+        return false;
+    *ret_id = id;
+    return true;
+}
+
+static void take(struct events *events, const struct record *rec, int64_t now_ms)
+{
+    struct slice id;
+    for (size_t i = 0; i < events->log_count; i++) {
+        struct event_log *log = &events->logs[i];
+        if (strcmp(rec->topic, log->topic) != 0 || !events_binds(&log->claims[rec->partition], rec, &id))
+            continue;
+        idempotency_bind(events->options.keys, id, rec->key, rec->timestamp_ms, now_ms);
+        stats_add(&events->options.stats->bound);
+        log_debug("key seen", "id=\"%.*s\" partition=%d offset=%" PRId64, SLICE_ARG(id), (int)rec->partition,
+                  rec->offset);
+    }
+}
+
+bool events_read(struct events *events, int64_t now_ms)
+{
+    for (int i = 0; i < BURST; i++) {
+        struct message *msg = reader_poll(events->reader, 0);
+        if (!msg)
+            return false;
+        take(events, &msg->rec, now_ms);
+        message_free(msg);
+    }
+    return true;
+}
