@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "refill.h"
 #include "rk.h"
 
 #define COMMITTED_TRIES      6
@@ -35,6 +36,7 @@ struct consumer {
     size_t flowing; /* partitions that are not paused */
     /* what assign() was given, by partition: a first resume there needs no seek */
     rd_kafka_topic_partition_list_t *assignment;
+    struct refill refill;
     char fatal[BUS_ERROR_SIZE];
 };
 
@@ -160,6 +162,7 @@ static rd_kafka_conf_t *make_conf(struct consumer *consumer, struct bus_error *r
         {"fetch.wait.max.ms", "100"}, /* a partition that is resumed waits behind the fetch under way */
         {"fetch.error.backoff.ms", "5"},
         {"queued.min.messages", "10000"},
+        {REFILL_BACKOFF, refill_by_setting() ? "5" : NULL},
         {NULL, NULL},
     };
     struct rk_setting used[sizeof(settings) / sizeof(settings[0])];
@@ -203,6 +206,7 @@ int consumer_open(const struct consumer_options *options, struct consumer **ret_
         goto fail;
     rd_kafka_poll_set_consumer(consumer->rk);
     consumer->queue = rd_kafka_queue_get_consumer(consumer->rk);
+    refill_init(&consumer->refill, consumer->rk, consumer->queue);
     consumer->fd = rk_queue_fd(consumer->queue);
     err = consumer->fd < 0 ? consumer->fd : subscribe(consumer, ret_error);
     if (err)
@@ -286,6 +290,7 @@ struct message *consumer_poll(struct consumer *consumer)
         if (!native)
             return NULL;
         if (!native->err) {
+            refill_took(&consumer->refill, native->len, consumer->assignment);
             struct message *msg = rk_message_wrap(native);
             if (!msg) /* it must not be skipped unseen */
                 snprintf(consumer->fatal, sizeof(consumer->fatal), "out of memory");

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "refill.h"
 #include "rk.h"
 
 #define TOPICS_MAX 8
@@ -19,6 +20,8 @@ struct reader {
     const char *role;
     rd_kafka_topic_t *topics[TOPICS_MAX];
     size_t topic_count;
+    rd_kafka_topic_partition_list_t *reading;
+    struct refill refill;
     char *cluster_id;
     bool failed;
     _Atomic bool connected;
@@ -63,7 +66,8 @@ static int open_with(const struct bus_settings *settings, const char *role, cons
         {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"},
         {"fetch.min.bytes", "1"},         {"fetch.error.backoff.ms", "5"},
         {"queued.min.messages", "10000"}, {"auto.offset.reset", "earliest"},
-        {"fetch.wait.max.ms", wait_ms},   {NULL, NULL},
+        {"fetch.wait.max.ms", wait_ms},   {refill_by_setting() ? REFILL_BACKOFF : NULL, "5"},
+        {NULL, NULL},
     };
     struct reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
@@ -87,6 +91,8 @@ static int open_with(const struct bus_settings *settings, const char *role, cons
     if (!reader->rk)
         goto fail;
     reader->queue = rd_kafka_queue_new(reader->rk);
+    reader->reading = rd_kafka_topic_partition_list_new(8);
+    refill_init(&reader->refill, reader->rk, reader->queue);
     reader->fd = rk_queue_fd(reader->queue);
     if (reader->fd < 0) {
         err = reader->fd;
@@ -124,6 +130,8 @@ void reader_close(struct reader *reader)
         return;
     if (reader->queue)
         rd_kafka_queue_destroy(reader->queue);
+    if (reader->reading)
+        rd_kafka_topic_partition_list_destroy(reader->reading);
     for (size_t i = 0; i < reader->topic_count; i++)
         rd_kafka_topic_destroy(reader->topics[i]);
     if (reader->rk) {
@@ -158,14 +166,16 @@ int reader_add(struct reader *reader, const char *topic, int32_t partition, int6
     int64_t start = offset == READER_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING
                     : offset == READER_END     ? RD_KAFKA_OFFSET_END
                                                : offset;
-    if (rd_kafka_consume_start_queue(rkt, partition, start, reader->queue) == 0)
-        return 0;
-    return rk_errno(rd_kafka_last_error());
+    if (rd_kafka_consume_start_queue(rkt, partition, start, reader->queue) != 0)
+        return rk_errno(rd_kafka_last_error());
+    rd_kafka_topic_partition_list_add(reader->reading, topic, partition);
+    return 0;
 }
 
 void reader_remove(struct reader *reader, const char *topic, int32_t partition)
 {
     rd_kafka_topic_t *rkt = topic_of(reader, topic);
+    rd_kafka_topic_partition_list_del(reader->reading, topic, partition);
     if (rkt && rd_kafka_consume_stop(rkt, partition) != 0)
         log_debug("reader stop", "topic=%s partition=%d error=\"%s\"", topic, partition,
                   rd_kafka_err2str(rd_kafka_last_error()));
@@ -191,6 +201,7 @@ struct message *reader_poll(struct reader *reader, int timeout_ms)
             return NULL;
         if (!native->err) {
             atomic_store_explicit(&reader->connected, true, memory_order_relaxed);
+            refill_took(&reader->refill, native->len, reader->reading);
             struct message *msg = rk_message_wrap(native);
             reader->failed |= msg == NULL; /* it must not be skipped unseen */
             return msg;

@@ -19,10 +19,10 @@
 #include "log.h"
 #include "worker/letters.h"
 #include "worker/partition.h"
+#include "worker/replay.h"
 #include "worker/work.h"
 
 #define REPLAY_BATCH    512
-#define REPLAY_LOG_NS   (INT64_C(1000) * CLOCK_NS_PER_MS)
 #define RESTART_NS      (INT64_C(200) * CLOCK_NS_PER_MS)
 #define IDLE_TIMEOUT_MS 100
 #define IDLE_CHECK_NS   (INT64_C(2000) * CLOCK_NS_PER_MS)
@@ -105,6 +105,8 @@ static void stop_reading(struct partition *p)
 {
     if (p->phase == PARTITION_REPLAYING || p->phase == PARTITION_CHECKING)
         reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+    if (p->phase == PARTITION_REPLAYING)
+        progress_end(&p->worker->replay, p->claim_offset + 1 - p->replayed_until);
 }
 
 void recover_restart(struct partition *p, const char *why, int64_t delay_ns)
@@ -237,6 +239,7 @@ static void replay(struct partition *p)
 {
     p->reader = state_reader(p->state);
     p->replayed_from = p->replayed_until;
+    progress_begin(&p->worker->replay, p->claim_offset + 1 - p->replayed_from, clock_mono_ns());
     read_on(p, PARTITION_REPLAYING, p->replayed_until);
 }
 
@@ -276,7 +279,6 @@ void recover_claimed(struct work *work, const struct delivery *delivery)
     }
     p->claim_offset = delivery->offset;
     p->replayed_until = from;
-    p->replay_logged_ns = clock_mono_ns();
     journal_writer_hold(&p->writer, delivery->offset);
     if (state_checkpoint(p->state) >= 0 && state_claim_offset(p->state) >= p->low_watermark)
         read_on(p, PARTITION_CHECKING, state_claim_offset(p->state));
@@ -284,81 +286,13 @@ void recover_claimed(struct work *work, const struct delivery *delivery)
         replay(p);
 }
 
-static struct state_change void_change(const struct record *rec)
+static void show_progress(struct worker *worker)
 {
-    return (struct state_change){.kind = STATE_VOID, .offset = rec->offset, .key = rec->key};
-}
-
-/* Can an entity of this service have that key? A foreign writer's other keys touch nothing. */
-static bool possible_key(const struct service *service, struct slice key)
-{
-    const struct slice reserved = SLICE(ENVELOPE_CLAIM_KEY_PREFIX);
-    int64_t value;
-    if (key.len >= reserved.len && memcmp(key.p, reserved.p, reserved.len) == 0)
-        return false;
-    return key.p && key.len > 0 && key.len <= ENVELOPE_KEY_MAX &&
-           (service->key_order != KEY_INT64 || state_key_is_int64(key, &value));
-}
-
-/* What a record of the log does to the local copy, and to the claim in force. False: nothing. */
-static bool change_of(struct partition *p, const struct record *rec, struct state_change *ret_change)
-{
-    struct event event;
-    struct slice claim_id = envelope_claim_of(rec);
-    if (claim_id.p) {
-        journal_read_claim(&p->reader, claim_id);
-        *ret_change = (struct state_change){.kind = STATE_CLAIM, .offset = rec->offset, .key = claim_id};
-        return true;
-    }
-    struct tombstone tombstone;
-    bool removed = envelope_decode_tombstone(rec, &tombstone);
-    if (removed && tombstone.claim_id.p) {
-        *ret_change = (struct state_change){
-            .kind = STATE_CLAIM_REMOVED, .offset = rec->offset, .key = tombstone.claim_id};
-        return true;
-    }
-    if (!possible_key(p->worker->service, rec->key))
-        return false;
-    *ret_change = void_change(rec);
-    if (removed && journal_event_valid(&p->reader, tombstone.writer)) {
-        ret_change->kind = STATE_REMOVED;
-        return true;
-    }
-    if (envelope_decode_event(rec, &event) != ENVELOPE_OK || !journal_event_valid(&p->reader, event.claim)) {
-        p->worker->count.void_events++;
-        return true;
-    }
-    int64_t time_ms = rec->timestamp_ms;
-    if (!clock_parse_rfc3339(event.time, &time_ms))
-        log_debug("event without a time", "partition=%d offset=%lld", p->number, (long long)rec->offset);
-    bool repair = slice_is(event.type, LETTERS_REPAIR);
-    *ret_change =
-        (struct state_change){.kind = STATE_EVENT,
-                              .offset = rec->offset,
-                              .key = rec->key,
-                              .value = event.state,
-                              .version = event.version,
-                              .exists = event.exists,
-                              .command_id = repair ? SLICE_NONE : event.command_id,
-                              .outcome = {.fingerprint = event.fingerprint,
-                                          .status = event.status,
-                                          .binding = event.binding,
-                                          .exists = event.exists,
-                                          .time_ms = time_ms,
-                                          .body = event.reply_body.p ? event.reply_body : event.state,
-                                          .content_type = event.content_type}};
-    ret_change->outcome.version = event.exists && event.status < 300 ? event.version : 0;
-    return true;
-}
-
-static void show_progress(struct partition *p)
-{
-    int64_t now = clock_mono_ns();
-    if (now - p->replay_logged_ns < REPLAY_LOG_NS)
-        return;
-    p->replay_logged_ns = now;
-    log_info("replaying events", "partition=%d at=%lld until=%lld", p->number, (long long)p->replayed_until,
-             (long long)p->claim_offset);
+    const struct progress *progress = &worker->replay;
+    int percent;
+    if (progress_due(&worker->replay, clock_mono_ns(), &percent))
+        log_info("replaying events", "percent=%d events=%lld of=%lld partitions=%d", percent,
+                 (long long)progress->done, (long long)progress->total, progress->partitions);
 }
 
 /* One batch of one partition: applied in one transaction. */
@@ -368,17 +302,18 @@ static void replay_batch(struct partition *p, struct message **batch, size_t cou
     struct state_error error;
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
-        n += change_of(p, &batch[i]->rec, &changes[n]);
+        n += replay_change(p, &batch[i]->rec, &changes[n]);
     int64_t next = batch[count - 1]->rec.offset + 1;
     if (state_apply(p->state, changes, n, next, &error) != 0) {
         worker_fail(p->worker, "cannot keep the local state", error.text);
         return;
     }
+    progress_add(&p->worker->replay, next - p->replayed_until);
     p->replayed_until = next;
-    show_progress(p);
+    show_progress(p->worker);
     if (next <= p->claim_offset)
         return;
-    reader_remove(p->worker->reader, p->worker->events_topic, p->number);
+    stop_reading(p);
     repair(p);
 }
 
@@ -387,7 +322,7 @@ void recover_replay(struct worker *worker, struct message *msg)
     struct message *batch[REPLAY_BATCH];
     size_t n = 0;
     struct partition *p = NULL;
-    for (; msg; msg = reader_poll(worker->reader, 0)) {
+    for (size_t taken = 0; msg; msg = ++taken < REPLAY_BATCH ? reader_poll(worker->reader, 0) : NULL) {
         struct partition *owner = &worker->partitions[msg->rec.partition];
         if (owner->phase == PARTITION_CHECKING) {
             check_log(owner, &msg->rec);
@@ -400,7 +335,7 @@ void recover_replay(struct worker *worker, struct message *msg)
             message_free(msg);
             continue;
         }
-        if (p && (owner != p || n == REPLAY_BATCH)) {
+        if (p && owner != p) {
             replay_batch(p, batch, n);
             while (n > 0)
                 message_free(batch[--n]);

@@ -18,6 +18,7 @@
 #include "state.h"
 #include "worker/etag.h"
 #include "worker/pool.h"
+#include "worker/progress.h"
 #include "worker/service.h"
 
 /** Commands of one partition that may be under way before its flow is paused, and where it resumes. */
@@ -116,7 +117,7 @@ struct partition {
     int64_t retry_ns;  /* WAITING: when to claim again */
     int64_t position;  /* where consumption starts once serving */
     int64_t since_ns;  /* when the claim was sent */
-    int64_t claim_offset, low_watermark, replayed_from, replayed_until, replay_logged_ns;
+    int64_t claim_offset, low_watermark, replayed_from, replayed_until;
     int64_t idle_check_ns;
     bool flow_paused, floor_dirty, first_command;
 
@@ -162,6 +163,7 @@ struct worker {
     bool assigned_once, ready, failed, stopping;
     int64_t commit_ns, sweep_ns;
     int32_t sweep_next;
+    struct progress replay;
     struct worker_counters count;
 };
 

@@ -17,6 +17,7 @@
 #include "worker/sweep.h"
 
 #define TAKE_BATCH     256
+#define LOG_TURN_NS    (INT64_C(5) * CLOCK_NS_PER_MS)
 #define COMMIT_NS      (INT64_C(100) * CLOCK_NS_PER_MS)
 #define POLL_ALL_NS    (INT64_C(50) * CLOCK_NS_PER_MS)
 
@@ -55,11 +56,17 @@ static bool take_commands(struct worker *worker)
     return true;
 }
 
-static void take_log(struct worker *worker)
+/* True when more may be waiting: a long replay must not keep the partitions that serve waiting. */
+static bool take_log(struct worker *worker)
 {
-    struct message *msg;
-    while (!worker->failed && (msg = reader_poll(worker->reader, 0)))
+    int64_t end = clock_mono_ns() + LOG_TURN_NS;
+    while (!worker->failed && clock_mono_ns() < end) {
+        struct message *msg = reader_poll(worker->reader, 0);
+        if (!msg)
+            return false;
         recover_replay(worker, msg);
+    }
+    return true;
 }
 
 static void commit_floors(struct worker *worker, int64_t now_ns)
@@ -169,10 +176,10 @@ static void serve(struct producer *producer, bool fired)
 /* Every source is looked at when its descriptor says so, and all of them from time to time whatever they say. */
 static void run(struct worker *worker, struct lifecycle *life, struct loop *loop)
 {
-    bool more = false;
+    bool commands = false, log = false; /* more of them may be waiting */
     int64_t poll_all = 0;
     while (!worker->failed && !lifecycle_stopping(life)) {
-        uint32_t fired = loop_wait(loop, more ? 0 : next_due(worker));
+        uint32_t fired = loop_wait(loop, commands || log ? 0 : next_due(worker));
         int64_t now = clock_mono_ns();
         if (now >= poll_all) {
             poll_all = now + POLL_ALL_NS;
@@ -180,10 +187,10 @@ static void run(struct worker *worker, struct lifecycle *life, struct loop *loop
         }
         if (has(fired, TAG_SIGNAL))
             lifecycle_check(life);
-        if (has(fired, TAG_COMMANDS) || more)
-            more = take_commands(worker);
-        if (has(fired, TAG_LOG))
-            take_log(worker);
+        if (has(fired, TAG_COMMANDS) || commands)
+            commands = take_commands(worker);
+        if (has(fired, TAG_LOG) || log)
+            log = take_log(worker);
         if (worker->pool && has(fired, TAG_POOL))
             pool_serve(worker->pool);
         serve(worker->events, has(fired, TAG_EVENTS));

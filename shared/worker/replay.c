@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a record of an event log does to the local copy. */
+#include "worker/replay.h"
+
+#include <string.h>
+
+#include "log.h"
+#include "worker/letters.h"
+
+static struct state_change void_change(const struct record *rec)
+{
+    return (struct state_change){.kind = STATE_VOID, .offset = rec->offset, .key = rec->key};
+}
+
+/* Can an entity of this service have that key? A foreign writer's other keys touch nothing. */
+static bool possible_key(const struct service *service, struct slice key)
+{
+    const struct slice reserved = SLICE(ENVELOPE_CLAIM_KEY_PREFIX);
+    int64_t value;
+    if (key.len >= reserved.len && memcmp(key.p, reserved.p, reserved.len) == 0)
+        return false;
+    return key.p && key.len > 0 && key.len <= ENVELOPE_KEY_MAX &&
+           (service->key_order != KEY_INT64 || state_key_is_int64(key, &value));
+}
+
+bool replay_change(struct partition *p, const struct record *rec, struct state_change *ret_change)
+{
+    struct event event;
+    struct slice claim_id = envelope_claim_of(rec);
+    if (claim_id.p) {
+        journal_read_claim(&p->reader, claim_id);
+        *ret_change = (struct state_change){.kind = STATE_CLAIM, .offset = rec->offset, .key = claim_id};
+        return true;
+    }
+    struct tombstone tombstone;
+    bool removed = envelope_decode_tombstone(rec, &tombstone);
+    if (removed && tombstone.claim_id.p) {
+        *ret_change = (struct state_change){
+            .kind = STATE_CLAIM_REMOVED, .offset = rec->offset, .key = tombstone.claim_id};
+        return true;
+    }
+    if (!possible_key(p->worker->service, rec->key))
+        return false;
+    *ret_change = void_change(rec);
+    if (removed && journal_event_valid(&p->reader, tombstone.writer)) {
+        ret_change->kind = STATE_REMOVED;
+        return true;
+    }
+    if (envelope_decode_event(rec, &event) != ENVELOPE_OK || !journal_event_valid(&p->reader, event.claim)) {
+        p->worker->count.void_events++;
+        return true;
+    }
+    int64_t time_ms = rec->timestamp_ms;
+    if (!clock_parse_rfc3339(event.time, &time_ms))
+        log_debug("event without a time", "partition=%d offset=%lld", p->number, (long long)rec->offset);
+    bool repair = slice_is(event.type, LETTERS_REPAIR);
+    *ret_change =
+        (struct state_change){.kind = STATE_EVENT,
+                              .offset = rec->offset,
+                              .key = rec->key,
+                              .value = event.state,
+                              .version = event.version,
+                              .exists = event.exists,
+                              .command_id = repair ? SLICE_NONE : event.command_id,
+                              .outcome = {.fingerprint = event.fingerprint,
+                                          .status = event.status,
+                                          .binding = event.binding,
+                                          .exists = event.exists,
+                                          .time_ms = time_ms,
+                                          .body = event.reply_body.p ? event.reply_body : event.state,
+                                          .content_type = event.content_type}};
+    ret_change->outcome.version = event.exists && event.status < 300 ? event.version : 0;
+    return true;
+}
