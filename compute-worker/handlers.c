@@ -116,9 +116,14 @@ static void compute_get(const struct call *call, struct decision *ret_decision)
 }
 
 static const struct operation operations[] = {
-    {"compute.start", OPERATION_WRITE, SCOPE_KEY, RUN_POOL, compute_start, "compute.succeeded", compute_admit},
-    {"compute.get", OPERATION_READ, SCOPE_KEY, RUN_INLINE, compute_get, NULL, NULL},
-    {NULL, 0, 0, 0, NULL, NULL, NULL},
+    {.type = "compute.start",
+     .kind = OPERATION_WRITE,
+     .place = RUN_POOL,
+     .handler = compute_start,
+     .event_type = "compute.succeeded",
+     .admit = compute_admit},
+    {.type = "compute.get", .kind = OPERATION_READ, .handler = compute_get},
+    {.type = NULL},
 };
 
 const struct service compute_service = {

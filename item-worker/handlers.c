@@ -201,12 +201,12 @@ static void item_list(const struct call *call, struct decision *ret_decision)
 }
 
 static const struct operation operations[] = {
-    {"item.create", OPERATION_WRITE, SCOPE_KEY, RUN_INLINE, item_create, "item.created", NULL},
-    {"item.get", OPERATION_READ, SCOPE_KEY, RUN_INLINE, item_get, NULL, NULL},
-    {"item.put", OPERATION_WRITE, SCOPE_KEY, RUN_INLINE, item_put, "item.updated", NULL},
-    {"item.delete", OPERATION_WRITE, SCOPE_KEY, RUN_INLINE, item_delete, "item.deleted", NULL},
-    {"item.list", OPERATION_READ, SCOPE_PARTITION, RUN_INLINE, item_list, NULL, NULL},
-    {NULL, 0, 0, 0, NULL, NULL, NULL},
+    {.type = "item.create", .kind = OPERATION_WRITE, .handler = item_create, .event_type = "item.created"},
+    {.type = "item.get", .kind = OPERATION_READ, .handler = item_get},
+    {.type = "item.put", .kind = OPERATION_WRITE, .handler = item_put, .event_type = "item.updated"},
+    {.type = "item.delete", .kind = OPERATION_WRITE, .handler = item_delete, .event_type = "item.deleted"},
+    {.type = "item.list", .kind = OPERATION_READ, .scope = SCOPE_PARTITION, .handler = item_list},
+    {.type = NULL},
 };
 
 const struct service item_service = {

@@ -26,7 +26,8 @@ static const char *const error_texts[] = {
         "Header ce_id must be 1 to 400 bytes of UTF-8 without control characters; leave it out to have "
         "the record's position as its id",
     [ENVELOPE_BAD_KEY] =
-        "The record key must be the entity's id, 1 to 256 bytes, and must not start with __claim/",
+        "The record key must be the entity's id, 1 to 256 bytes, and must not start with __claim/ or "
+        "__attempts/",
     [ENVELOPE_BAD_EXPIRY] = "Header ce_expirytime must be an RFC 3339 time, such as 2026-01-31T12:00:00Z",
     [ENVELOPE_BAD_REPLY] =
         "The reply headers are malformed: kafka_replyTopic must be a topic name, kafka_replyPartition 4 "

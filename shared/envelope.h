@@ -20,7 +20,9 @@
 #define ENVELOPE_TYPE_MAX       64
 #define ENVELOPE_KEY_MAX        256
 #define ENVELOPE_CORRELATION_MAX 256
-#define ENVELOPE_CLAIM_KEY_PREFIX "__claim/"
+/** Keys of the event log that are no entity's. */
+#define ENVELOPE_CLAIM_KEY_PREFIX    "__claim/"
+#define ENVELOPE_ATTEMPTS_KEY_PREFIX "__attempts/"
 
 /** Where and how to answer. `topic` absent: nobody waits for an answer. */
 struct reply_address {
@@ -112,8 +114,20 @@ struct slice envelope_claim_of(const struct record *rec);
 /** What a record without a value removes when it is compacted. */
 struct tombstone {
     struct slice claim_id; /* present: that claim, which decides about nothing any more */
+    struct slice attempts_of; /* present: the count of attempts of that command */
     struct slice writer;   /* else the record's key is an entity's, and this its writer's claim id; absent: a foreign record */
 };
+/** How often a command was tried in vain; key "__attempts/<command id>". */
+struct attempts {
+    struct slice command_id, writer; /* writer: its claim id */
+    int count;
+    int64_t first_ms; /* wall clock of the first attempt */
+};
+/** False when the record is none. */
+bool envelope_decode_attempts(const struct record *rec, struct attempts *ret_attempts);
+/** The key is the sender's to set; the value says why, in JSON. */
+void envelope_encode_attempts(const struct attempts *attempts, struct headers *ret_headers);
+
 /** False when the record has a value. */
 bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_tombstone);
 /** `writer` is the claim id of who removes. The record's value must be absent. */

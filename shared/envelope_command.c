@@ -71,12 +71,16 @@ static bool id_is_good(struct slice id)
     return id.len >= 1 && id.len <= ENVELOPE_ID_MAX && utf8_is_text(id);
 }
 
-/* A command's key becomes its events' key, so it must not look like a claim's. */
+static bool begins_with(struct slice s, struct slice prefix)
+{
+    return s.len >= prefix.len && memcmp(s.p, prefix.p, prefix.len) == 0;
+}
+
+/* A command's key becomes its events' key, so it must not look like one of ours. */
 static bool key_is_good(struct slice key)
 {
-    size_t reserved = sizeof(ENVELOPE_CLAIM_KEY_PREFIX) - 1;
-    return key.len >= 1 && key.len <= ENVELOPE_KEY_MAX &&
-           !(key.len >= reserved && memcmp(key.p, ENVELOPE_CLAIM_KEY_PREFIX, reserved) == 0);
+    return key.len >= 1 && key.len <= ENVELOPE_KEY_MAX && !begins_with(key, SLICE(ENVELOPE_CLAIM_KEY_PREFIX)) &&
+           !begins_with(key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX));
 }
 
 static bool read_expiry(struct slice text, int64_t *ret_ms)

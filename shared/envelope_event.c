@@ -2,6 +2,7 @@
 /* Events: the entity after one command and that command's outcome; the log of them is the truth. */
 #include "envelope.h"
 
+#include "clock.h"
 #include "envelope_fields.h"
 
 struct event_wire {
@@ -76,15 +77,50 @@ enum envelope_error envelope_decode_event(const struct record *rec, struct event
     return ENVELOPE_OK;
 }
 
+/* What follows the prefix; absent when it does not begin with it or ends there. */
+static struct slice after(struct slice key, struct slice prefix)
+{
+    if (key.len <= prefix.len || memcmp(key.p, prefix.p, prefix.len) != 0)
+        return SLICE_NONE;
+    return slice_make(key.p + prefix.len, key.len - prefix.len);
+}
+
 bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_tombstone)
 {
-    const struct slice prefix = SLICE(ENVELOPE_CLAIM_KEY_PREFIX);
     if (rec->value.p)
         return false;
-    *ret_tombstone = (struct tombstone){.writer = record_header(rec, "ce_claim")};
-    if (rec->key.len > prefix.len && memcmp(rec->key.p, prefix.p, prefix.len) == 0)
-        ret_tombstone->claim_id = slice_make(rec->key.p + prefix.len, rec->key.len - prefix.len);
+    *ret_tombstone = (struct tombstone){.writer = record_header(rec, "ce_claim"),
+                                        .claim_id = after(rec->key, SLICE(ENVELOPE_CLAIM_KEY_PREFIX)),
+                                        .attempts_of = after(rec->key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX))};
     return true;
+}
+
+bool envelope_decode_attempts(const struct record *rec, struct attempts *ret_attempts)
+{
+    int64_t count;
+    struct attempts read = {.command_id = after(rec->key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX)),
+                            .writer = record_header(rec, "ce_claim")};
+    if (!rec->value.p || !read.command_id.p || !read.writer.p ||
+        !fields_read_int(record_header(rec, "attempts"), 1, INT32_MAX, &count) ||
+        !clock_parse_rfc3339(record_header(rec, "ce_time"), &read.first_ms))
+        return false;
+    read.count = (int)count;
+    *ret_attempts = read;
+    return true;
+}
+
+void envelope_encode_attempts(const struct attempts *attempts, struct headers *ret_headers)
+{
+    char time[CLOCK_RFC3339_SIZE];
+    int len = clock_format_rfc3339(attempts->first_ms, time);
+    headers_init(ret_headers);
+    headers_add(ret_headers, "ce_specversion", SLICE("1.0"));
+    headers_add(ret_headers, "ce_type", SLICE("roundtrip.attempted"));
+    headers_add(ret_headers, "ce_source", SLICE("roundtrip"));
+    headers_add(ret_headers, "content-type", SLICE("application/json"));
+    headers_add_copy(ret_headers, "ce_time", slice_make(time, (size_t)len));
+    headers_add_int(ret_headers, "attempts", attempts->count);
+    headers_add(ret_headers, "ce_claim", attempts->writer);
 }
 
 void envelope_encode_tombstone(struct slice writer, struct slice time, struct headers *ret_headers)

@@ -65,11 +65,16 @@ struct state_change {
         STATE_VOID,
         STATE_REMOVED,       /* a valid tombstone: the entity is as if it had never been */
         STATE_CLAIM_REMOVED, /* the tombstone of a claim */
+        STATE_ATTEMPTS,      /* how often a command was tried in vain */
+        STATE_ATTEMPTS_REMOVED,
+        STATE_IGNORED,       /* void, and hides nothing */
     } kind;
-    struct slice key;       /* EVENT, VOID, REMOVED: the entity's; CLAIM, CLAIM_REMOVED: the claim id */
+    struct slice key;       /* EVENT, VOID, REMOVED: the entity's; CLAIM, CLAIM_REMOVED: the claim id; ATTEMPTS*: the command's id */
     struct slice value;     /* EVENT: the entity's state */
     int64_t version;        /* EVENT */
     bool exists;            /* EVENT */
+    int attempts;           /* ATTEMPTS */
+    int64_t first_ms;       /* ATTEMPTS: wall clock of the first one */
     struct slice command_id; /* EVENT; absent: a repair, without an outcome */
     struct state_outcome outcome;
 };
@@ -86,6 +91,11 @@ bool state_entity(struct state *state, struct slice key, bool *ret_exists, int64
                   struct slice *ret_value);
 /** The outcome of a command id; borrowed like state_entity()'s value. */
 bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome);
+/** How often that command was tried in vain; false: never. */
+bool state_attempts(struct state *state, struct slice command_id, int *ret_attempts, int64_t *ret_first_ms);
+/** A command after `after` whose first attempt was before `before_ms`, its id copied into `ret_id`; false when there is none. */
+bool state_next_old_attempts(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size,
+                             size_t *ret_len);
 /** Ends the read snapshot, so that old pages can be reused; the next read starts another. Call when idle. */
 void state_reads_end(struct state *state);
 

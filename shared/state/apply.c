@@ -124,6 +124,16 @@ static int apply_claim(struct state *state, MDB_txn *txn, const struct state_cha
     return rc;
 }
 
+static int put_attempts(struct state *state, MDB_txn *txn, const struct state_change *change)
+{
+    struct attempts_entry entry;
+    memset(&entry, 0, sizeof(entry)); /* its padding goes to the disk */
+    entry.first_ms = change->first_ms;
+    entry.count = change->attempts;
+    MDB_val k = state_val(change->key), v = {sizeof(entry), &entry};
+    return mdb_put(txn, state->tables[ATTEMPTS], &k, &v, 0);
+}
+
 static int apply_one(struct state *state, MDB_txn *txn, const struct state_change *change,
                      struct position *at)
 {
@@ -134,6 +144,12 @@ static int apply_one(struct state *state, MDB_txn *txn, const struct state_chang
     if (change->kind == STATE_CLAIM_REMOVED)
         return drop(state, txn, SPENT, state_val(change->key));
     at->claim_at.used = true;
+    if (change->kind == STATE_IGNORED)
+        return 0;
+    if (change->kind == STATE_ATTEMPTS)
+        return put_attempts(state, txn, change);
+    if (change->kind == STATE_ATTEMPTS_REMOVED)
+        return drop(state, txn, ATTEMPTS, state_val(change->key));
     if (change->kind == STATE_REMOVED)
         return remove_entity(state, txn, change->key);
     if (change->kind == STATE_VOID) {

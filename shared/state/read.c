@@ -64,6 +64,19 @@ bool state_find_outcome(struct state *state, struct slice command_id, struct sta
     return true;
 }
 
+bool state_attempts(struct state *state, struct slice command_id, int *ret_attempts, int64_t *ret_first_ms)
+{
+    struct attempts_entry entry;
+    MDB_txn *txn = reads(state);
+    MDB_val k = state_val(command_id), v;
+    if (!txn || mdb_get(txn, state->tables[ATTEMPTS], &k, &v) != 0)
+        return false;
+    memcpy(&entry, v.mv_data, sizeof(entry));
+    *ret_attempts = entry.count;
+    *ret_first_ms = entry.first_ms;
+    return true;
+}
+
 /* The first key greater than `after`, by the table's order. */
 static bool next_key(struct state *state, enum table table, struct slice after, MDB_val *ret_key,
                      MDB_val *ret_value)
@@ -106,6 +119,22 @@ bool state_next_spent_claim(struct state *state, struct slice after, char *ret_i
     memcpy(ret_id, k.mv_data, k.mv_size);
     *ret_len = k.mv_size;
     return true;
+}
+
+bool state_next_old_attempts(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size,
+                             size_t *ret_len)
+{
+    MDB_val k, v;
+    struct attempts_entry entry;
+    while (next_key(state, ATTEMPTS, after, &k, &v) && k.mv_size <= size) {
+        memmove(ret_id, k.mv_data, k.mv_size);
+        after = slice_make(ret_id, k.mv_size);
+        memcpy(&entry, v.mv_data, sizeof(entry));
+        *ret_len = k.mv_size;
+        if (entry.first_ms < before_ms)
+            return true;
+    }
+    return false;
 }
 
 /* The `skip`-th entry of `gone`; they are few, and only the young ones are skipped. */

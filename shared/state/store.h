@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Internal to state/, and the only file that includes lmdb.h: LMDB behind state.h, one environment a partition, seven tables.
+ * Internal to state/, and the only file that includes lmdb.h: LMDB behind state.h, one environment a partition, eight tables.
  *
  *   meta      "format", "binding", "checkpoint", "claim", "claim_at"
  *   entities  key -> version, time, exists, state  (int64 keys as 8 bytes, big endian, sign flipped: numeric order)
@@ -9,6 +9,7 @@
  *   repairs   key -> nothing
  *   gone      time + entity key, of every entity that does not exist -> nothing
  *   spent     id of a claim that decides about nothing any more -> nothing
+ *   attempts  command id -> how often it was tried in vain, and since when
  *
  * Beside it the file "boot" says in which boot of the machine it was opened, or "closed": it must be known before LMDB is
  * let near files that an unclean end of the machine may have torn.
@@ -24,7 +25,7 @@
 /** LMDB's limit of a key's bytes. */
 #define STATE_KEY_MAX 511
 
-enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, GONE, SPENT, TABLES };
+enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, GONE, SPENT, ATTEMPTS, TABLES };
 
 /* The claim in force at the checkpoint: where it stands, and whether a record after it is decided by it. */
 struct claim_at {
@@ -49,6 +50,11 @@ struct state {
 struct entity_head {
     int64_t version, time_ms; /* of its last event */
     uint8_t exists;
+};
+
+struct attempts_entry {
+    int64_t first_ms;
+    int32_t count;
 };
 
 struct outcome_head {

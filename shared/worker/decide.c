@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What handlers say, put into a decision. */
-#include "worker/service.h"
+#include "worker/work.h"
 
 #include "clock.h"
 #include "problem.h"
@@ -10,6 +10,7 @@ static void answer(struct decision *d, int status, enum effect effect)
 {
     d->status = status;
     d->effect = effect;
+    d->fault = FAULT_NONE;
     d->content_type = NULL;
     buf_clear(&d->body);
     if (effect != EFFECT_PUT)
@@ -53,6 +54,21 @@ void decide_put(struct decision *d, int status)
 void decide_delete(struct decision *d, int status)
 {
     answer(d, status, EFFECT_DELETE);
+}
+
+void decision_reset(struct decision *d)
+{
+    answer(d, 0, EFFECT_NONE);
+}
+
+void decide_fault(struct decision *d, enum fault fault, const char *format, ...)
+{
+    answer(d, 503, EFFECT_NONE);
+    va_list args;
+    va_start(args, format);
+    buf_vprintf(&d->body, format, args);
+    va_end(args);
+    d->fault = fault;
 }
 
 bool job_stopping(const struct job *job)

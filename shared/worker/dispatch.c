@@ -10,34 +10,17 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "broken.h"
 #include "clock.h"
 #include "log.h"
-#include "problem.h"
-#include "worker/scan.h"
+#include "worker/faults.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
+#include "worker/repeat.h"
+#include "worker/settle.h"
 #include "worker/work.h"
 
 /* A deadline further off is none to a job: in nanoseconds it might not fit. */
 #define JOB_MAX_MS (INT64_C(365) * 24 * 3600 * 1000)
-
-/* ---- answers that no handler gives ---- */
-
-static void answer_problem(struct work *work, int status, const char *detail)
-{
-    buf_clear(&work->answer_body);
-    problem_write(&work->answer_body, status, slice_of(detail));
-    work->answer = (struct answer){.status = status,
-                                   .body = buf_slice(&work->answer_body),
-                                   .content_type = SLICE(PROBLEM_CONTENT_TYPE)};
-}
-
-void dispatch_bury(struct work *work, int status, const char *detail)
-{
-    answer_problem(work, status, detail);
-    partition_bury(work, detail);
-}
 
 /* ---- what stands before the handler ---- */
 
@@ -66,57 +49,6 @@ static void fix_id(struct work *work)
         return;
     size_t len = envelope_position_id(&work->msg->rec, work->id, sizeof(work->id));
     work->cmd.id = slice_make(work->id, len);
-}
-
-/* The outcome of an earlier delivery: from the tables when the event is young, else from the local copy. */
-static bool known_outcome(struct work *work, struct state_outcome *ret_outcome)
-{
-    struct partition *p = work->partition;
-    const struct work *young = partition_by_id(p, work->cmd.id);
-    if (!young)
-        return state_find_outcome(p->state, work->cmd.id, ret_outcome);
-    *ret_outcome = (struct state_outcome){
-        .fingerprint = slice_make(young->fingerprint, sizeof(young->fingerprint)),
-        .status = young->answer.status,
-        .binding = young->binding,
-        .version = young->answer.version,
-        .body = young->answer.body,
-        .content_type = young->answer.content_type};
-    return true;
-}
-
-static void replay_outcome(struct work *work, const struct state_outcome *outcome)
-{
-    buf_clear(&work->answer_body); /* copied: the source may be applied or removed before the answer leaves */
-    buf_append_slice(&work->answer_body, outcome->body);
-    bool problem = slice_is(outcome->content_type, PROBLEM_CONTENT_TYPE);
-    work->answer = (struct answer){.status = outcome->status,
-                                   .version = outcome->version,
-                                   .replayed = true,
-                                   .body = buf_slice(&work->answer_body),
-                                   .content_type = problem ? SLICE(PROBLEM_CONTENT_TYPE) : SLICE("application/json")};
-    if (outcome->body.len == 0)
-        work->answer.content_type = SLICE_NONE;
-    work->partition->worker->count.replayed++;
-    partition_answer_later(work);
-}
-
-/* True when the command is a repetition and was dealt with. */
-static bool repeated(struct work *work)
-{
-    struct state_outcome outcome;
-    envelope_fingerprint(&work->cmd, work->fingerprint);
-    if (!known_outcome(work, &outcome) || !outcome.binding || broken(BROKEN_NO_DEDUPE))
-        return false; /* new, or it said "not now": the id is free */
-    if (!slice_equal(outcome.fingerprint, slice_make(work->fingerprint, sizeof(work->fingerprint)))) {
-        answer_problem(work, 422,
-                       "This command id (or Idempotency-Key) was used for another command; use a new one for each command");
-        work->partition->worker->count.refused++;
-        partition_answer_later(work);
-        return true;
-    }
-    replay_outcome(work, &outcome);
-    return true;
 }
 
 /* ---- the entity ---- */
@@ -152,6 +84,7 @@ static void run_on_pool_thread(void *arg)
 
 static void run_pooled(struct work *work)
 {
+    buf_clear(&work->before);
     buf_append_slice(&work->before, work->entity_before.state); /* the state may be applied while the handler runs */
     if (!buf_ok(&work->before)) {
         recover_restart(work->partition, "out of memory", 1000 * CLOCK_NS_PER_MS);
@@ -164,18 +97,13 @@ static void run_pooled(struct work *work)
     partition_submit(work);
 }
 
-static bool expired(const struct work *work)
-{
-    return work->cmd.expiry_ms != 0 && clock_wall_ms() >= work->cmd.expiry_ms;
-}
-
 /* Reads and writes of one key, by their kind and place. */
 static void run(struct work *work)
 {
     struct partition *p = work->partition;
     const struct operation *op = work->op;
     work->entity_before = entity_of(p, work->key);
-    if (expired(work)) {
+    if (settle_expired(work)) {
         dispatch_settle(work); /* undecided: becomes 504 */
         return;
     }
@@ -191,14 +119,14 @@ static void run(struct work *work)
     dispatch_settle(work);
 }
 
-/* A write behind a running one of its key (or a repetition of a running one) waits for it. */
+/* A write behind an undecided one of its key (or a repetition of one) waits for it; a read only behind one that is tried again. */
 static bool must_queue(struct work *work)
 {
     struct partition *p = work->partition;
     const struct work *same = partition_by_id(p, work->cmd.id);
     if (work->op->kind != OPERATION_WRITE)
-        return false;
-    if (partition_running(p, work->key) || (same && same->stage == WORK_RUNNING))
+        return partition_retries(p, work->key);
+    if (partition_running(p, work->key) || (same && work_undecided(same)))
         return true;
     for (const struct work *w = p->waiting.first; w; w = w->queue_next) {
         if (slice_equal(w->key, work->key))
@@ -209,9 +137,21 @@ static bool must_queue(struct work *work)
 
 static void start(struct work *work)
 {
-    if (work->op->kind == OPERATION_WRITE && repeated(work))
+    if ((work->op->kind == OPERATION_WRITE && repeat_answer(work)) || !faults_admit(work))
         return;
     run(work);
+}
+
+void dispatch_undone(struct work *work)
+{
+    work->entity_before = entity_of(work->partition, work->key);
+    dispatch_settle(work);
+}
+
+void dispatch_again(struct work *work)
+{
+    if (faults_admit(work))
+        run(work);
 }
 
 void dispatch_command(struct work *work)
@@ -252,119 +192,9 @@ void dispatch_command(struct work *work)
     start(work);
 }
 
-/* ---- after the handler ---- */
+/* ---- when something has ended ---- */
 
-static bool success(int status)
-{
-    return status >= 200 && status < 300;
-}
-
-/* RFC 9110 section 13.2.1: a precondition counts only where the command would succeed without it. */
-static void check_precondition(struct work *work)
-{
-    const struct entity *before = &work->entity_before;
-    if (!work->cmd.if_match.p || work->op->kind != OPERATION_WRITE || !success(work->decision.status) ||
-        etag_if_match(work->cmd.if_match, before->exists, before->version))
-        return;
-    decide_problem(&work->decision, 412,
-                   "The entity is not in the version that If-Match names; read it again and repeat with its ETag");
-}
-
-static void check_decided(struct work *work)
-{
-    struct decision *d = &work->decision;
-    if (d->status == 0 && expired(work)) {
-        work->partition->worker->count.expired++;
-        decide_problem(d, 504, "The deadline passed before the work was done; nothing was changed; send it again with more time");
-    } else if (d->status == 0) {
-        decide_problem(d, 500, "The operation's handler decided nothing; this is a fault of the service");
-    } else if (!buf_ok(&d->body) || !buf_ok(&d->state)) {
-        decide_problem(d, 503, "The service is out of memory; try again later");
-    }
-}
-
-static void set_answer(struct work *work)
-{
-    const struct decision *d = &work->decision;
-    bool tagged = success(d->status) && work->exists && work->op->scope == SCOPE_KEY;
-    bool body_is_state = d->effect == EFFECT_PUT && d->body.len == 0;
-    work->answer = (struct answer){
-        .status = d->status,
-        .version = tagged ? work->version : 0,
-        .body = body_is_state ? work->state : buf_slice(&d->body),
-        .content_type = slice_of(d->content_type ? d->content_type : "application/json"),
-    };
-    if (work->answer.body.len == 0)
-        work->answer.content_type = SLICE_NONE;
-}
-
-/* The entity as this write leaves it. A refused or expired write repeats the state before: its event is the key's newest. */
-static void set_effect(struct work *work)
-{
-    struct decision *d = &work->decision;
-    const struct entity *before = &work->entity_before;
-    if (d->effect == EFFECT_NONE && work->op->kind == OPERATION_WRITE) {
-        buf_clear(&d->state); /* owned copy: the source may be applied away */
-        buf_append_slice(&d->state, before->state);
-    }
-    work->exists = d->effect == EFFECT_NONE ? before->exists : d->effect == EFFECT_PUT;
-    work->version = d->effect == EFFECT_NONE ? before->version : before->version + 1;
-    work->state = work->exists ? buf_slice(&d->state) : SLICE("");
-    work->binding = d->effect != EFFECT_NONE || d->status < 500;
-    work->event_time_ms = clock_wall_ms();
-}
-
-void dispatch_settle(struct work *work)
-{
-    check_decided(work);
-    check_precondition(work);
-    if (work->op->kind == OPERATION_READ)
-        work->decision.effect = EFFECT_NONE;
-    set_effect(work);
-    if (!buf_ok(&work->decision.state)) {
-        recover_restart(work->partition, "out of memory", 1000 * CLOCK_NS_PER_MS);
-        return;
-    }
-    set_answer(work);
-    if (work->op->kind == OPERATION_WRITE && !(broken(BROKEN_SILENT_EXPIRY) && work->decision.status == 504))
-        partition_append(work);
-    else
-        partition_answer_later(work);
-}
-
-void dispatch_too_large(struct work *work)
-{
-    work->shrunk = true;
-    decide_problem(&work->decision, 413, "The entity would be larger than a Kafka record may be; make it smaller");
-    set_effect(work);
-    if (!buf_ok(&work->decision.state)) {
-        recover_restart(work->partition, "out of memory", 1000 * CLOCK_NS_PER_MS);
-        return;
-    }
-    set_answer(work);
-    partition_append(work);
-}
-
-void dispatch_answer_too_large(struct work *work)
-{
-    answer_problem(work, 500, "The answer is larger than a Kafka record may be; ask for less");
-}
-
-void dispatch_scan(struct work *work)
-{
-    struct partition *p = work->partition;
-    struct scan scan = {.state = p->state};
-    partition_apply(p); /* what is final must be seen */
-    struct call call = {.cmd = &work->cmd, .now_ms = clock_wall_ms(), .scan = &scan};
-    if (!expired(work))
-        work->op->handler(&call, &work->decision);
-    check_decided(work);
-    work->decision.effect = EFFECT_NONE;
-    work->exists = false;
-    set_answer(work);
-}
-
-static void wake_waiting(struct partition *p)
+void dispatch_wake_waiting(struct partition *p)
 {
     struct work_queue old = p->waiting;
     if (!old.first)
@@ -393,5 +223,5 @@ void dispatch_pool_done(void *arg, bool ran)
     if (!ran || atomic_load(&work->job.stop))
         return; /* stopped for a shutdown: it stays unfinished, so its command is delivered again */
     dispatch_settle(work);
-    wake_waiting(p);
+    dispatch_wake_waiting(p);
 }

@@ -16,6 +16,12 @@ void dispatch_bury(struct work *work, int status, const char *detail);
 void dispatch_too_large(struct work *work);
 /** Its answer does not: says so instead. */
 void dispatch_answer_too_large(struct work *work);
+/** Runs a command again that was put aside. */
+void dispatch_again(struct work *work);
+/** Settles a command that was put aside and will not be run. */
+void dispatch_undone(struct work *work);
+/** Starts what waited behind a command that is decided now. */
+void dispatch_wake_waiting(struct partition *p);
 /** A pooled handler ended. */
 void dispatch_pool_done(void *arg, bool ran);
 

@@ -55,6 +55,17 @@ void letters_removal(struct work *work, struct headers *ret_headers, struct reco
         .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = SLICE_NONE};
 }
 
+void letters_attempts(struct work *work, struct headers *ret_headers, struct record *ret_rec)
+{
+    struct partition *p = work->partition;
+    const struct attempts attempts = {.count = work->attempts,
+                                      .first_ms = work->first_attempt_ms,
+                                      .writer = slice_make(p->writer.claim.id, p->writer.claim.len)};
+    envelope_encode_attempts(&attempts, ret_headers);
+    *ret_rec = (struct record){
+        .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = work->state};
+}
+
 void letters_claim(struct work *work, struct slice id, struct headers *ret_headers, struct record *ret_rec)
 {
     struct partition *p = work->partition;
@@ -141,6 +152,13 @@ static void add_origin(struct headers *headers, const struct record *rec, const 
     headers_add(headers, DEAD_PREFIX "group", slice_of(group));
 }
 
+/* What a dead letter says anew each time. */
+static bool replaced(const char *name)
+{
+    return strcmp(name, DEAD_PREFIX "delivery.count") == 0 || strcmp(name, DEAD_PREFIX "message") == 0 ||
+           strcmp(name, DEAD_PREFIX "class") == 0;
+}
+
 void letters_dead(struct work *work, const char *group, const char *topic, const char *reason,
                   struct headers *ret_headers, struct record *ret_rec)
 {
@@ -154,14 +172,14 @@ void letters_dead(struct work *work, const char *group, const char *topic, const
     }
     headers_init(ret_headers);
     for (size_t i = 0; i < rec->header_count; i++) {
-        if (strcmp(rec->headers[i].name, DEAD_PREFIX "delivery.count") != 0 &&
-            strcmp(rec->headers[i].name, DEAD_PREFIX "message") != 0)
+        if (!replaced(rec->headers[i].name))
             copy_header(&rec->headers[i], ret_headers);
     }
     if (!record_header(rec, DEAD_PREFIX "topic").p)
         add_origin(ret_headers, rec, group);
     headers_add_int(ret_headers, DEAD_PREFIX "delivery.count", deliveries + 1);
     headers_add(ret_headers, DEAD_PREFIX "message", slice_of(reason));
+    headers_add(ret_headers, DEAD_PREFIX "class", slice_of(work->dead_class ? work->dead_class : "poison"));
     if (!record_header(rec, "ce_id").p)
         headers_add(ret_headers, "ce_id", work->cmd.id);
     *ret_rec = (struct record){.topic = topic, .partition = -1, .key = rec->key, .value = rec->value};
@@ -175,5 +193,6 @@ void letters_dead_bare(struct work *work, const char *group, const char *topic, 
     add_origin(ret_headers, rec, group);
     headers_add_int(ret_headers, DEAD_PREFIX "delivery.count", 1);
     headers_add(ret_headers, DEAD_PREFIX "message", slice_of(reason));
+    headers_add(ret_headers, DEAD_PREFIX "class", slice_of(work->dead_class ? work->dead_class : "poison"));
     *ret_rec = (struct record){.topic = topic, .partition = -1};
 }

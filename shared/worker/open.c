@@ -14,6 +14,7 @@
 #include "log.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
+#include "worker/work.h"
 
 #define DRAIN_MS         1500
 #define POOL_WAITING     65536
@@ -27,6 +28,12 @@ static void name_things(struct worker *worker)
     worker->instance = config_string(config, "instance-id");
     worker->reply_topics = config_string(config, "reply-topics");
     worker->dedupe_ms = config_int(config, "dedupe-window");
+    worker->breaker_settings = (struct breaker_settings){
+        .keys = (int)config_int(config, "breaker-keys"),
+        .window_ns = config_int(config, "breaker-window") * CLOCK_NS_PER_MS,
+        .pause_ns = config_int(config, "breaker-pause") * CLOCK_NS_PER_MS,
+        .pause_max_ns = config_int(config, "breaker-pause-max") * CLOCK_NS_PER_MS,
+    };
     snprintf(worker->commands_topic, sizeof(worker->commands_topic), "%s.commands", name);
     snprintf(worker->events_topic, sizeof(worker->events_topic), "%s.events", name);
     snprintf(worker->dead_topic, sizeof(worker->dead_topic), "dlq.%s.commands", name);
@@ -119,11 +126,11 @@ static void serve_clients(struct worker *worker)
     producer_serve(worker->replies, now);
 }
 
-/* Pooled work is not waited for: it may take minutes, and its command will be delivered to the next owner. */
+/* Neither pooled work nor another attempt is waited for: it may take minutes, and the next owner gets the command. */
 static bool busy(const struct partition *p)
 {
     for (const struct work *work = p->works; work; work = work->next) {
-        if (work->stage != WORK_FINISHED && work->stage != WORK_RUNNING && work->stage != WORK_QUEUED)
+        if (work->stage != WORK_FINISHED && !work_undecided(work) && work->stage != WORK_QUEUED)
             return true;
     }
     return false;
@@ -158,8 +165,12 @@ static void on_revoked(void *arg, const int32_t *partitions, size_t count, bool 
 
 static int make_partitions(struct worker *worker)
 {
+    size_t operations = 0;
+    while (worker->service->operations[operations].type)
+        operations++;
     worker->partitions = calloc((size_t)worker->partition_count, sizeof(*worker->partitions));
-    if (!worker->partitions)
+    worker->breakers = calloc(operations + 1, sizeof(*worker->breakers));
+    if (!worker->partitions || !worker->breakers)
         return -ENOMEM;
     for (int32_t i = 0; i < worker->partition_count; i++) {
         worker->partitions[i].worker = worker;
@@ -224,4 +235,5 @@ void worker_close(struct worker *worker)
     if (worker->state_lock >= 0)
         close(worker->state_lock);
     free(worker->partitions);
+    free(worker->breakers);
 }

@@ -15,6 +15,7 @@
 #include "hash.h"
 #include "log.h"
 #include "worker/etag.h"
+#include "worker/faults.h"
 #include "worker/letters.h"
 #include "worker/dispatch.h"
 #include "worker/recover.h"
@@ -32,7 +33,7 @@ static size_t bucket(struct slice s)
 struct work *partition_by_key(const struct partition *p, struct slice key)
 {
     for (struct work *work = p->by_key[bucket(key)]; work; work = work->by_key) {
-        if (work->stage != WORK_RUNNING && slice_equal(work->key, key))
+        if (!work_undecided(work) && slice_equal(work->key, key))
             return work;
     }
     return NULL;
@@ -41,10 +42,19 @@ struct work *partition_by_key(const struct partition *p, struct slice key)
 struct work *partition_running(const struct partition *p, struct slice key)
 {
     for (struct work *work = p->by_key[bucket(key)]; work; work = work->by_key) {
-        if (work->stage == WORK_RUNNING && slice_equal(work->key, key))
+        if (work_undecided(work) && slice_equal(work->key, key))
             return work;
     }
     return NULL;
+}
+
+bool partition_retries(const struct partition *p, struct slice key)
+{
+    for (const struct work *work = p->by_key[bucket(key)]; work; work = work->by_key) {
+        if (work->stage == WORK_RETRYING && work->op->place == RUN_INLINE && slice_equal(work->key, key))
+            return true;
+    }
+    return false;
 }
 
 struct work *partition_by_id(const struct partition *p, struct slice id)
@@ -72,7 +82,7 @@ void partition_table(struct work *work)
     work->tabled = true;
 }
 
-static void untable(struct work *work)
+void partition_untable(struct work *work)
 {
     struct partition *p = work->partition;
     struct work **at = &p->by_key[bucket(work->key)];
@@ -165,8 +175,10 @@ void partition_append(struct work *work)
     struct partition *p = work->partition;
     struct headers headers;
     struct record rec;
-    if (work->removal)
+    if (work->letter == LETTER_REMOVAL)
         letters_removal(work, &headers, &rec);
+    else if (work->letter == LETTER_ATTEMPTS)
+        letters_attempts(work, &headers, &rec);
     else
         letters_event(work, &headers, &rec);
     bool crowded = work->decision.effect == EFFECT_PUT &&
@@ -237,7 +249,7 @@ static void event_delivered(struct work *work, const struct delivery *delivery)
         recover_repaired(p);
         return;
     }
-    if (work->removal)
+    if (work->letter != LETTER_EVENT)
         work_move(work, WORK_FINISHED);
     else
         partition_answer(work);
@@ -251,6 +263,12 @@ void partition_answer(struct work *work)
     struct worker *worker = work->partition->worker;
     struct headers headers;
     struct record rec;
+    if (work->bury) { /* its event, if it has one, is final: nobody else can have done it */
+        work->dead_class = work->bury;
+        work->bury = NULL;
+        partition_bury(work, work->reason.data);
+        return;
+    }
     if (!letters_reply(work, worker->reply_topics, &headers, &rec)) {
         worker->count.no_reply++;
         partition_finish(work);
@@ -330,6 +348,7 @@ void partition_delivered(void *arg, const struct delivery *delivery)
     case WORK_APPENDING:
     case WORK_REPAIRING:
     case WORK_REMOVING:
+    case WORK_NOTING:
         event_delivered(work, delivery);
         break;
     case WORK_CLAIMING:
@@ -359,16 +378,29 @@ static struct state_change removal_of(const struct work *work)
 {
     const struct record tombstone = {.key = work->key};
     struct tombstone read;
-    bool of_claim = envelope_decode_tombstone(&tombstone, &read) && read.claim_id.p;
+    if (!envelope_decode_tombstone(&tombstone, &read))
+        return (struct state_change){.offset = work->event_offset, .kind = STATE_IGNORED};
     return (struct state_change){.offset = work->event_offset,
-                                 .kind = of_claim ? STATE_CLAIM_REMOVED : STATE_REMOVED,
-                                 .key = of_claim ? read.claim_id : work->key};
+                                 .kind = read.claim_id.p      ? STATE_CLAIM_REMOVED
+                                         : read.attempts_of.p ? STATE_ATTEMPTS_REMOVED
+                                                              : STATE_REMOVED,
+                                 .key = read.claim_id.p      ? read.claim_id
+                                        : read.attempts_of.p ? read.attempts_of
+                                                             : work->key};
 }
 
 static struct state_change change_of(const struct work *work)
 {
-    if (work->removal)
+    if (work->letter == LETTER_REMOVAL)
         return removal_of(work);
+    if (work->letter == LETTER_ATTEMPTS) {
+        const size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
+        return (struct state_change){.offset = work->event_offset,
+                                     .kind = STATE_ATTEMPTS,
+                                     .key = slice_make(work->key.p + prefix, work->key.len - prefix),
+                                     .attempts = work->attempts,
+                                     .first_ms = work->first_attempt_ms};
+    }
     return (struct state_change){
         .offset = work->event_offset,
         .kind = STATE_EVENT,
@@ -392,7 +424,7 @@ static void applied(struct partition *p, size_t count)
     while (count-- > 0) {
         struct work *work = work_queue_take(&p->journal);
         p->final_count--;
-        untable(work);
+        partition_untable(work);
         work_release(work);
     }
 }
@@ -433,13 +465,17 @@ void partition_tick(struct partition *p, int64_t now_ns)
     if (p->final_count >= PARTITION_APPLY_COUNT ||
         (p->final_count > 0 && now_ns - p->final_since_ns >= PARTITION_APPLY_NS))
         partition_apply(p);
-    steer_flow(p);
+    faults_tick(p, now_ns);
+    if (p->phase == PARTITION_SERVING)
+        steer_flow(p);
 }
 
 int64_t partition_due_ns(const struct partition *p)
 {
     if (p->phase == PARTITION_WAITING)
         return p->retry_ns;
-    bool waiting = p->phase == PARTITION_SERVING && p->final_count > 0;
-    return waiting ? p->final_since_ns + PARTITION_APPLY_NS : INT64_MAX;
+    if (p->phase != PARTITION_SERVING)
+        return INT64_MAX;
+    int64_t apply_ns = p->final_count > 0 ? p->final_since_ns + PARTITION_APPLY_NS : INT64_MAX;
+    return apply_ns < p->retry_due_ns ? apply_ns : p->retry_due_ns;
 }

@@ -26,12 +26,16 @@ void partition_tick(struct partition *p, int64_t now_ns);
 /** The offset that may be committed: below it everything was answered. */
 int64_t partition_commit_offset(const struct partition *p);
 int64_t partition_due_ns(const struct partition *p);
-/** The newest decided write of a key that is not in the local copy yet; the running one; or NULL. */
+/** The newest decided write of a key that is not in the local copy yet; the undecided one (running, or waiting
+ * for another attempt); or NULL. */
 struct work *partition_by_key(const struct partition *p, struct slice key);
 struct work *partition_running(const struct partition *p, struct slice key);
 /** The newest write with this command id, running or decided, that is not in the local copy yet, or NULL. */
 struct work *partition_by_id(const struct partition *p, struct slice id);
-/** Enters a running or appended write into the tables. */
+/** Is an operation of the key, one that runs inline, waiting for another attempt? */
+bool partition_retries(const struct partition *p, struct slice key);
+/** Enters a running, waiting or appended work into the tables; takes it out. */
 void partition_table(struct work *work);
+void partition_untable(struct work *work);
 
 #endif

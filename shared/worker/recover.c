@@ -33,6 +33,8 @@ static void clear(struct partition *p)
     work_queue_init(&p->journal);
     work_queue_init(&p->readers);
     work_queue_init(&p->waiting);
+    work_queue_init(&p->retrying);
+    p->retry_due_ns = INT64_MAX;
     for (size_t i = 0; i < PARTITION_BUCKETS; i++)
         p->by_key[i] = p->by_id[i] = NULL;
     p->final_count = p->repairs_open = 0;

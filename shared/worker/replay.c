@@ -15,12 +15,39 @@ static struct state_change void_change(const struct record *rec)
 /* Can an entity of this service have that key? A foreign writer's other keys touch nothing. */
 static bool possible_key(const struct service *service, struct slice key)
 {
-    const struct slice reserved = SLICE(ENVELOPE_CLAIM_KEY_PREFIX);
+    const struct slice reserved[] = {SLICE(ENVELOPE_CLAIM_KEY_PREFIX), SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX)};
     int64_t value;
-    if (key.len >= reserved.len && memcmp(key.p, reserved.p, reserved.len) == 0)
-        return false;
+    for (size_t i = 0; i < 2; i++) {
+        if (key.len >= reserved[i].len && memcmp(key.p, reserved[i].p, reserved[i].len) == 0)
+            return false;
+    }
     return key.p && key.len > 0 && key.len <= ENVELOPE_KEY_MAX &&
            (service->key_order != KEY_INT64 || state_key_is_int64(key, &value));
+}
+
+/* A count of attempts, or its end. A void one hides nothing worth a repair: at worst a command is tried more often. */
+static bool attempts_change(struct partition *p, const struct record *rec, const struct tombstone *tombstone,
+                            struct state_change *ret_change)
+{
+    struct attempts attempts;
+    struct slice writer;
+    if (tombstone && tombstone->attempts_of.p) {
+        writer = tombstone->writer;
+        *ret_change = (struct state_change){
+            .kind = STATE_ATTEMPTS_REMOVED, .offset = rec->offset, .key = tombstone->attempts_of};
+    } else if (envelope_decode_attempts(rec, &attempts)) {
+        writer = attempts.writer;
+        *ret_change = (struct state_change){.kind = STATE_ATTEMPTS,
+                                            .offset = rec->offset,
+                                            .key = attempts.command_id,
+                                            .attempts = attempts.count,
+                                            .first_ms = attempts.first_ms};
+    } else {
+        return false;
+    }
+    if (!journal_event_valid(&p->reader, writer))
+        *ret_change = (struct state_change){.kind = STATE_IGNORED, .offset = rec->offset};
+    return true;
 }
 
 bool replay_change(struct partition *p, const struct record *rec, struct state_change *ret_change)
@@ -39,6 +66,8 @@ bool replay_change(struct partition *p, const struct record *rec, struct state_c
             .kind = STATE_CLAIM_REMOVED, .offset = rec->offset, .key = tombstone.claim_id};
         return true;
     }
+    if (attempts_change(p, rec, removed ? &tombstone : NULL, ret_change))
+        return true;
     if (!possible_key(p->worker->service, rec->key))
         return false;
     *ret_change = void_change(rec);

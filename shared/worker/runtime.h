@@ -16,6 +16,7 @@
 #include "journal.h"
 #include "offsets.h"
 #include "state.h"
+#include "worker/breaker.h"
 #include "worker/etag.h"
 #include "worker/pool.h"
 #include "worker/progress.h"
@@ -40,6 +41,7 @@ enum work_stage {
     WORK_NEW,
     WORK_QUEUED,     /* behind a running command of the same key */
     WORK_RUNNING,    /* its handler runs on the pool */
+    WORK_RETRYING,   /* its handler met a fault, or may not run yet; waits for its next attempt */
     WORK_APPENDING,  /* its event was sent; waits for the acknowledgement */
     WORK_READING,    /* waits until every event before it is final */
     WORK_FORWARDING, /* sent to the partition its key belongs to */
@@ -48,6 +50,7 @@ enum work_stage {
     WORK_CLAIMING,   /* not a command: a claim */
     WORK_REPAIRING,  /* not a command: a key's true state, appended again */
     WORK_REMOVING,   /* not a command: a tombstone */
+    WORK_NOTING,     /* not a command: a count of attempts */
     WORK_FINISHED,   /* its offset may be committed */
 };
 
@@ -66,12 +69,12 @@ struct work {
     bool awaited; /* a delivery or the pool will hand it back */
     bool tabled;  /* its effect is in the partition's tables, not yet in the local copy */
     struct work *prev, *next; /* partition->works */
-    struct work *queue_next;  /* the one queue its stage says: journal, readers or waiting */
+    struct work *queue_next;  /* the one queue its stage says: journal, readers, waiting or retrying */
 
     struct message *msg; /* NULL for claims and repairs */
     struct command cmd;
     const struct operation *op;
-    char id[ENVELOPE_ID_MAX + 1]; /* when the producer gave none */
+    char id[sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) + ENVELOPE_ID_MAX]; /* when the producer gave none; a key of ours */
     struct slice key;
     uint64_t sequence; /* READING: the last event before it; APPENDING: its own */
 
@@ -83,7 +86,7 @@ struct work {
     int64_t version;
     struct slice state;
     bool binding, final;
-    bool removal; /* its event is a tombstone */
+    enum { LETTER_EVENT, LETTER_REMOVAL, LETTER_ATTEMPTS } letter; /* what it appends */
     bool shrunk; /* its event was too large and was made smaller once */
     int64_t event_offset, event_time_ms;
     char fingerprint[ENVELOPE_FINGERPRINT_LEN];
@@ -91,6 +94,16 @@ struct work {
     struct answer answer;
     struct buf answer_body; /* owns answer.body where nothing else does */
     struct work *by_key, *by_id; /* chains of the tables */
+
+    /* faults */
+    int attempts; /* failed ones, in all processes */
+    int64_t first_attempt_ms, due_ns;
+    bool probe;         /* its breaker waits for how it ends */
+    bool noted;         /* the log has a count of its attempts */
+    struct buf reason;  /* of its last failure */
+    const char *bury;   /* static: becomes a dead letter of that class before its answer leaves */
+    const char *dead_class;
+    char retry_after[12];
 
     struct pool_task task;
     struct job job;
@@ -133,6 +146,8 @@ struct partition {
     int64_t final_since_ns;
     struct work_queue readers;   /* READING, in order */
     struct work_queue waiting;   /* QUEUED, in order */
+    struct work_queue retrying;  /* RETRYING */
+    int64_t retry_due_ns;        /* the earliest of them */
     struct work *by_key[PARTITION_BUCKETS], *by_id[PARTITION_BUCKETS];
     size_t repairs_open;
 };
@@ -140,6 +155,7 @@ struct partition {
 /** Log-line counters of the process; printed at exit. */
 struct worker_counters {
     uint64_t commands, events, replies, replayed, expired, refused, forwarded, dead_letters, no_reply, claims, void_events;
+    uint64_t faults, retries;
 };
 
 struct worker {
@@ -153,6 +169,8 @@ struct worker {
     int64_t dedupe_ms;
     int state_lock;
     bool has_pool;
+    struct breaker_settings breaker_settings;
+    struct breaker *breakers; /* one for each operation */
     int32_t partition_count;
     /* the loop's */
     struct consumer *consumer;

@@ -54,6 +54,13 @@ struct call {
 
 enum effect { EFFECT_NONE, EFFECT_PUT, EFFECT_DELETE };
 
+/** Why a handler could not do what was asked, when that is not the caller's fault (those are decisions like any other). */
+enum fault {
+    FAULT_NONE,
+    FAULT_TRANSIENT, /* a dependency failed: another attempt may succeed; made by the operation's retry policy */
+    FAULT_PERMANENT, /* no attempt will ever succeed: a dead letter */
+};
+
 /** What shall happen. Zero-initialised, status 0, until the handler decides; the runtime owns and frees it. */
 struct decision {
     int status;
@@ -61,6 +68,7 @@ struct decision {
     struct buf state;    /* EFFECT_PUT: the entity's whole new state */
     struct buf body;     /* the answer's body; empty with EFFECT_PUT: the state is the body */
     const char *content_type; /* static; NULL: application/json */
+    enum fault fault;         /* then `body` is a sentence that says what failed, and nothing else counts */
 };
 
 typedef void handler_fn(const struct call *call, struct decision *ret_decision);
@@ -73,6 +81,8 @@ void decide_problem(struct decision *d, int status, const char *format, ...) __a
 /** The entity becomes `d->state`, which the handler has written. */
 void decide_put(struct decision *d, int status);
 void decide_delete(struct decision *d, int status);
+/** It could not be decided: `format` says what failed, for the dead letter and the caller. The runtime does the rest. */
+void decide_fault(struct decision *d, enum fault fault, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 enum operation_kind {
     OPERATION_READ,  /* no event; answered when every write before it is durable */
@@ -87,6 +97,18 @@ enum operation_place {
     RUN_POOL,   /* on a pool thread: may take long; must look at call->job; writes only */
 };
 
+/**
+ * How often and when a command whose handler meets transient faults is tried again: after a random time between 0 and
+ * base_ms * 2^(n-1), at most cap_ms, for the n-th failure ("full jitter", https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter).
+ * Meanwhile later commands of the same key wait behind it; all others go on. All zero: RETRY_DEFAULT.
+ */
+struct retry_policy {
+    int attempts;        /* in all; the last one's failure makes a dead letter */
+    int base_ms, cap_ms;
+    int64_t deadline_ms; /* since the first attempt; then no more are made; 0: none */
+};
+#define RETRY_DEFAULT ((struct retry_policy){.attempts = 8, .base_ms = 100, .cap_ms = 5000, .deadline_ms = 300000})
+
 struct operation {
     const char *type; /* ce_type of the command: "<service>.<verb>" */
     enum operation_kind kind;
@@ -95,6 +117,7 @@ struct operation {
     handler_fn *handler;
     const char *event_type; /* ce_type of its event when it had an effect: "<service>.<past>" */
     handler_fn *admit;      /* RUN_POOL: asked inline first; when it decides, the handler is not run. May be NULL */
+    struct retry_policy retry;
 };
 
 enum key_order {

@@ -28,7 +28,7 @@ static bool append_tombstone(struct partition *p, struct slice key, int64_t wall
     memcpy(work->id, key.p, key.len);
     work->key = slice_make(work->id, key.len);
     work->state = SLICE("");
-    work->removal = true;
+    work->letter = LETTER_REMOVAL;
     work->event_time_ms = wall_ms;
     work_move(work, WORK_REMOVING);
     partition_append(work);
@@ -72,11 +72,33 @@ static int remove_claims(struct partition *p, int64_t wall_ms)
     return appended;
 }
 
+/* Counts of attempts that nobody took out: their command was answered by a worker that ended just then. */
+static int remove_attempts(struct partition *p, int64_t wall_ms)
+{
+    char key[sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) + ENVELOPE_ID_MAX] = ENVELOPE_ATTEMPTS_KEY_PREFIX;
+    char *id = key + sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
+    size_t len = 0;
+    int appended = 0;
+    while (appended < SWEEP_TOMBSTONES &&
+           state_next_old_attempts(p->state, wall_ms - p->worker->dedupe_ms, len ? slice_make(id, len) : SLICE_NONE, id,
+                                   ENVELOPE_ID_MAX, &len)) {
+        struct slice name = slice_make(key, (size_t)(id - key) + len);
+        if (partition_by_key(p, name))
+            continue;
+        if (!append_tombstone(p, name, wall_ms))
+            break;
+        appended++;
+    }
+    return appended;
+}
+
 int sweep_tombstones(struct partition *p, int64_t wall_ms)
 {
     int appended = remove_claims(p, wall_ms);
     if (p->phase == PARTITION_SERVING)
         appended += remove_entities(p, wall_ms);
+    if (p->phase == PARTITION_SERVING)
+        appended += remove_attempts(p, wall_ms);
     if (appended > 0)
         log_debug("tombstones", "partition=%d count=%d", p->number, appended);
     return appended;

@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "worker/faults.h"
 
-static const char *const stage_names[] = {"new",     "queued",   "running",  "appending", "reading",  "forwarding",
-                                          "burying", "replying", "claiming", "repairing", "removing", "finished"};
+static const char *const stage_names[] = {"new",     "queued",   "running",  "retrying", "appending", "reading",  "forwarding",
+                                          "burying", "replying", "claiming", "repairing", "removing", "noting", "finished"};
 
 struct work *work_new(struct partition *p, struct message *msg)
 {
@@ -56,6 +57,7 @@ static void free_work(struct work *work)
     buf_done(&work->decision.body);
     buf_done(&work->before);
     buf_done(&work->answer_body);
+    buf_done(&work->reason);
     free(work);
 }
 
@@ -78,6 +80,7 @@ void work_orphan_all(struct partition *p)
     while (p->works) {
         struct work *work = p->works;
         unlink_work(work);
+        faults_abandon(work);
         work->orphan = true;
         work->tabled = false;
         atomic_store(&work->job.stop, true);

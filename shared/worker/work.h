@@ -9,9 +9,16 @@ struct work *work_new(struct partition *p, struct message *msg); /* NULL: out of
 void work_move(struct work *work, enum work_stage stage);
 /** Frees it unless a delivery, the pool, or the tables still need it. */
 void work_release(struct work *work);
+/** Is it not known yet what it does: it runs on the pool, or waits for another attempt? */
+static inline bool work_undecided(const struct work *work)
+{
+    return work->stage == WORK_RUNNING || work->stage == WORK_RETRYING;
+}
 void work_orphan_all(struct partition *p);
 void work_queue_init(struct work_queue *queue);
 void work_queue_add(struct work_queue *queue, struct work *work);
 struct work *work_queue_take(struct work_queue *queue);
+/** As before any handler ran; keeps the memory. */
+void decision_reset(struct decision *d);
 
 #endif

@@ -31,6 +31,11 @@ static const struct config_key worker_keys[] = {
     {"reply-topics", CONFIG_STRING, "replies,replies.*", 0, 0,
      "topics that may be answered to, comma-separated; a trailing * matches a prefix"},
     {"dedupe-window", CONFIG_DURATION, "24h", 1000, INT64_C(31622400000), "how long a command id's outcome is kept"},
+    {"breaker-keys", CONFIG_INT, "5", 1, BREAKER_KEYS_MAX,
+     "different keys whose commands must fail within breaker-window to take it for an outage, not for poison"},
+    {"breaker-window", CONFIG_DURATION, "10s", 100, 600000, "see breaker-keys"},
+    {"breaker-pause", CONFIG_DURATION, "1s", 10, 600000, "in an outage: time until one command is tried; doubles"},
+    {"breaker-pause-max", CONFIG_DURATION, "30s", 10, 3600000, "the longest such pause"},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
@@ -204,11 +209,12 @@ static void say_goodbye(const struct worker *worker)
     const struct worker_counters *c = &worker->count;
     log_info("stopped",
              "commands=%llu events=%llu replies=%llu replayed=%llu expired=%llu refused=%llu forwarded=%llu "
-             "dead_letters=%llu no_reply=%llu claims=%llu void_events=%llu",
+             "dead_letters=%llu no_reply=%llu claims=%llu void_events=%llu faults=%llu retries=%llu",
              (unsigned long long)c->commands, (unsigned long long)c->events, (unsigned long long)c->replies,
              (unsigned long long)c->replayed, (unsigned long long)c->expired, (unsigned long long)c->refused,
              (unsigned long long)c->forwarded, (unsigned long long)c->dead_letters, (unsigned long long)c->no_reply,
-             (unsigned long long)c->claims, (unsigned long long)c->void_events);
+             (unsigned long long)c->claims, (unsigned long long)c->void_events,
+             (unsigned long long)c->faults, (unsigned long long)c->retries);
 }
 
 static int worker_run(const struct service *service, const struct config *config, struct lifecycle *life)

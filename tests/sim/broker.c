@@ -79,11 +79,16 @@ static void judge(struct entry *entry, int32_t partition)
 {
     struct event event;
     struct tombstone tombstone;
+    struct attempts attempts;
     struct slice claim = envelope_claim_of(&entry->rec);
-    if (claim.p) {
+    if (envelope_decode_attempts(&entry->rec, &attempts)) {
+        entry->attempts = true;
+        entry->valid = journal_event_valid(&judges[partition], attempts.writer);
+    } else if (claim.p) {
         journal_read_claim(&judges[partition], claim);
         entry->claim = entry->valid = true;
     } else if (envelope_decode_tombstone(&entry->rec, &tombstone)) {
+        entry->attempts = tombstone.attempts_of.p;
         entry->valid = tombstone.claim_id.p || journal_event_valid(&judges[partition], tombstone.writer);
     } else {
         entry->valid = envelope_decode_event(&entry->rec, &event) == ENVELOPE_OK &&

@@ -18,7 +18,7 @@ struct entry {
     int64_t landed_at;
     int64_t cleaned_at;  /* a tombstone: when compaction first saw it; 0: never */
     bool removed;        /* by compaction */
-    bool valid, claim;   /* events: by the rule, judged as it landed */
+    bool valid, claim, attempts; /* events: by the rule, judged as it landed */
 };
 
 /** Copies `rec` with `headers` into the schedule's memory. */

@@ -146,6 +146,10 @@ void checks_event(int32_t partition, const struct entry *entry)
     tally.void_events += !entry->valid;
     if (entry->claim || !entry->valid)
         return;
+    if (entry->attempts) {
+        tally.attempts += entry->rec.value.p != NULL;
+        return;
+    }
     if (!entry->rec.value.p) {
         removal(h, entry);
         return;
@@ -234,7 +238,7 @@ void checks_reply(const struct record *rec)
             sim_violation("an unknown command is answered %d", reply.status);
     } else if (!request->read) {
         check_write(request, &reply);
-    } else if (reply.status != 504 && reply.status != 202) {
+    } else if (reply.status < 500 && reply.status != 202) {
         tally.reads++;
         check_read(request, attempt, &reply);
     }
@@ -256,6 +260,12 @@ static bool says(const struct entry *entry, const struct state_change *change)
         return entry->claim && slice_equal(claim, change->key);
     case STATE_CLAIM_REMOVED:
         return !entry->rec.value.p;
+    case STATE_ATTEMPTS:
+        return entry->valid && entry->rec.value.p;
+    case STATE_ATTEMPTS_REMOVED:
+        return entry->valid && !entry->rec.value.p;
+    case STATE_IGNORED:
+        return !entry->valid;
     case STATE_VOID:
         return !entry->valid && slice_equal(entry->rec.key, change->key);
     case STATE_REMOVED:
@@ -357,6 +367,8 @@ static void read_compacted(int32_t partition)
         struct slice claim = envelope_claim_of(&entry->rec);
         if (claim.p)
             journal_read_claim(&reader, claim);
+        else if (entry->attempts)
+            continue;
         else if (envelope_decode_tombstone(&entry->rec, &tombstone) ? !tombstone.claim_id.p && journal_event_valid(&reader, tombstone.writer)
                  : envelope_decode_event(&entry->rec, &event) == ENVELOPE_OK && journal_event_valid(&reader, event.claim))
             newest[key_of(entry->rec.key)] = entry;

@@ -17,7 +17,7 @@
 
 /** Sums over a schedule; only sums, so that several can be added. */
 struct tally {
-    long answers, reads, replayed, expired, events, void_events, claims, repairs, removals;
+    long answers, reads, replayed, expired, events, void_events, claims, repairs, removals, attempts;
 };
 extern struct tally tally;
 

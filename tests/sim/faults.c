@@ -21,7 +21,8 @@ struct profile profile_draw(uint64_t seed)
                             .think_ns = aged ? 600 * SIM_MS : 10 * SIM_MS + (int64_t)sim_below(150 * SIM_MS),
                             .fault_ns = aged ? 8 * SIM_S : 300 * SIM_MS + (int64_t)sim_below(3 * SIM_S),
                             .hiccup = hiccups[sim_below(4)],
-                            .wire_ns = wires[sim_below(3)]};
+                            .wire_ns = wires[sim_below(3)],
+                            .faulty = sim_below(2) ? (unsigned)sim_below(40) : !aged && sim_below(3) == 0 ? 600 : 0};
 }
 
 /* ---- folders ---- */

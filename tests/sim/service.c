@@ -2,6 +2,8 @@
 /* Handlers of the simulated service; see service.h. */
 #include "service.h"
 
+#include "world.h"
+
 #define STATE_MAX 200
 
 static void create(const struct call *call, struct decision *d)
@@ -24,8 +26,20 @@ static void put(const struct call *call, struct decision *d)
     decide_put(d, 200);
 }
 
+/* A dependency that fails now and then, and for some things always. */
+static bool fails(const struct call *call, struct decision *d)
+{
+    uint64_t dice = world.healed ? 1000 : sim_below(1000);
+    if (dice > world.profile.faulty)
+        return false;
+    decide_fault(d, dice == 0 ? FAULT_PERMANENT : FAULT_TRANSIENT, "dice say %d", (int)dice);
+    return true;
+}
+
 static void append(const struct call *call, struct decision *d)
 {
+    if (fails(call, d))
+        return;
     if (call->before.state.len < STATE_MAX) /* then it begins anew */
         buf_append_slice(&d->state, call->before.state);
     buf_append_slice(&d->state, call->cmd->body);
@@ -44,6 +58,8 @@ static void get(const struct call *call, struct decision *d)
 {
     if (call->running)
         decide_status(d, 202);
+    else if (fails(call, d))
+        return;
     else if (call->before.exists)
         decide_state(d, call);
     else

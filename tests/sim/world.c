@@ -249,9 +249,9 @@ static void run_process(void)
     char window[32];
     snprintf(window, sizeof(window), "%lld", (long long)world.profile.dedupe_ms);
     char *argv[] = {(char *)"sim",     (char *)"--instance-id",  p->instance, (char *)"--state-dir",
-                    p->dir,            (char *)"--dedupe-window", window,      (char *)"--log-level",
+                    p->dir,            (char *)"--dedupe-window", window,      (char *)"--breaker-pause-max", (char *)"5s", (char *)"--log-level",
                     (char *)(world.verbose ? "debug" : "error"), NULL};
-    p->status = worker_main(&sim_service, 9, argv);
+    p->status = worker_main(&sim_service, 11, argv);
     sim_say("%s ended with %d%s", p->label, p->status, p->dying ? " (killed)" : "");
     p->up = false;
     p->pool = NULL;

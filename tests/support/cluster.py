@@ -18,13 +18,15 @@ class Cluster:
     """`template`: also runs the third worker of tests/template-worker."""
 
     def __init__(self, gateways=1, item_workers=1, compute_workers=1, gateway_flags=(), worker_flags=(), broker=BROKER,
-                 template=False):
+                 template=False, trial_workers=0):
         self.scratch = scratch_folder()
         self.folder = pathlib.Path(self.scratch.name)
         self.kind = broker
         self.wanted = (gateways, item_workers, compute_workers, template)
         self.gateway_flags, self.worker_flags = list(gateway_flags), list(worker_flags)
         self.worker_environment = {}
+        self.trial_workers_wanted, self.trial_workers = trial_workers, []
+        self.trial = self.folder / "trial"  # the trial workers' dependency
         self.broker = None
         self.bootstrap = None
         self.gateways, self.item_workers, self.compute_workers, self.others = [], [], [], []
@@ -41,6 +43,8 @@ class Cluster:
             self.add_compute_worker(wait=False)
         if template:
             self.others.append(self.add("note-worker", BUILD / "tests/template-worker/roundtrip-note-worker"))
+        for _ in range(self.trial_workers_wanted):
+            self.add_trial_worker(wait=False)
         for _ in range(gateways):
             self.add_gateway(wait=False)
         for process in self.everything:
@@ -48,7 +52,7 @@ class Cluster:
         return self
 
     def services(self):
-        return "item,compute" + (",note" if self.wanted[3] else "")
+        return "item,compute" + (",note" if self.wanted[3] else "") + (",trial" if self.trial_workers_wanted else "")
 
     def start_broker(self, topics=True):
         if self.kind == "kafka":
@@ -94,6 +98,14 @@ class Cluster:
             self.add(name, BUILD / "compute-worker/roundtrip-compute-worker", self.worker_flags, wait))
         return self.compute_workers[-1]
 
+    def add_trial_worker(self, wait=True):
+        name = f"trial-worker-{len(self.trial_workers) + 1}"
+        self.trial.mkdir(exist_ok=True)
+        self.worker_environment = {**self.worker_environment, "TRIAL_DIR": str(self.trial)}
+        self.trial_workers.append(
+            self.add(name, BUILD / "tests/trial-worker/roundtrip-trial-worker", self.worker_flags, wait))
+        return self.trial_workers[-1]
+
     def add_gateway(self, wait=True, flags=()):
         name = f"gateway-{len(self.gateways) + 1}"
         self.gateways.append(self.add(name, BUILD / "gateway/roundtrip-gateway",
@@ -128,7 +140,7 @@ class Cluster:
     def stop(self):
         """Stops all. The faults found on the way: exit codes, sanitizer reports."""
         faults = []
-        for group in (self.gateways, self.item_workers, self.compute_workers, self.others):
+        for group in (self.gateways, self.item_workers, self.compute_workers, self.trial_workers, self.others):
             for process in group:
                 was_running = process.running()
                 try:

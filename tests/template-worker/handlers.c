@@ -29,9 +29,9 @@ static void note_get(const struct call *call, struct decision *ret_decision)
 }
 
 static const struct operation operations[] = {
-    {"note.put", OPERATION_WRITE, SCOPE_KEY, RUN_INLINE, note_put, "note.updated", NULL},
-    {"note.get", OPERATION_READ, SCOPE_KEY, RUN_INLINE, note_get, NULL, NULL},
-    {NULL, 0, 0, 0, NULL, NULL, NULL},
+    {.type = "note.put", .kind = OPERATION_WRITE, .handler = note_put, .event_type = "note.updated"},
+    {.type = "note.get", .kind = OPERATION_READ, .handler = note_get},
+    {.type = NULL},
 };
 
 int main(int argc, char **argv)

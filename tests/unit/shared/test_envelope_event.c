@@ -166,6 +166,34 @@ static void tombstones_tell_whose_they_are(void **unused)
     assert_null(tombstone.writer.p);
 }
 
+static void attempts_are_counted(void **unused)
+{
+    struct headers headers;
+    struct attempts read;
+    struct tombstone tombstone;
+    const struct attempts written = {.writer = SLICE("w-1"), .count = 3, .first_ms = INT64_C(1767225600123)};
+    envelope_encode_attempts(&written, &headers);
+    struct record rec = {
+        .key = SLICE("__attempts/id/1"), .value = SLICE("{}"), .headers = headers.list, .header_count = headers.count};
+    assert_true(envelope_decode_attempts(&rec, &read));
+    assert_true(slice_is(read.command_id, "id/1"));
+    assert_true(slice_is(read.writer, "w-1"));
+    assert_int_equal(read.count, 3);
+    assert_int_equal(read.first_ms, INT64_C(1767225600123));
+    rec.key = SLICE("__attempts/");
+    assert_false(envelope_decode_attempts(&rec, &read));
+    rec.key = SLICE("7");
+    assert_false(envelope_decode_attempts(&rec, &read));
+    rec = (struct record){.key = SLICE("__attempts/id/1"), .headers = headers.list, .header_count = headers.count};
+    assert_false(envelope_decode_attempts(&rec, &read));
+    assert_true(envelope_decode_tombstone(&rec, &tombstone));
+    assert_true(slice_is(tombstone.attempts_of, "id/1"));
+    assert_null(tombstone.claim_id.p);
+    rec.value = SLICE("{}");
+    rec.header_count = 1; /* no count, no writer */
+    assert_false(envelope_decode_attempts(&rec, &read));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +201,7 @@ int main(void)
         cmocka_unit_test(an_event_has_these_headers),
         cmocka_unit_test(events_are_checked),
         cmocka_unit_test(tombstones_tell_whose_they_are),
+        cmocka_unit_test(attempts_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

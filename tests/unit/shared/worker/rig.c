@@ -127,6 +127,9 @@ struct rig *rig_new(int64_t committed)
     worker->reply_topics = "replies,replies.*";
     worker->partition_count = FAKE_PARTITIONS;
     worker->partitions = rig->partitions;
+    worker->breakers = rig->breakers;
+    worker->breaker_settings = (struct breaker_settings){
+        .keys = 3, .window_ns = INT64_C(10000000000), .pause_ns = 1000000000, .pause_max_ns = INT64_C(8000000000)};
     strcpy(worker->commands_topic, "thing.commands");
     strcpy(worker->events_topic, "thing.events");
     strcpy(worker->dead_topic, "dlq.thing.commands");

@@ -30,6 +30,7 @@ struct rig {
     struct worker worker;
     struct partition partitions[FAKE_PARTITIONS];
     char dir[64];
+    struct breaker breakers[16];
     int64_t next_offset; /* of the next command */
 };
 

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Retries that keep the order of each key, dead letters, breakers; see faults.h. */
+#include "worker/faults.h"
+
+#include <stdio.h>
+
+#include "clock.h"
+#include "hash.h"
+#include "log.h"
+#include "worker/dispatch.h"
+#include "worker/partition.h"
+#include "worker/retry.h"
+#include "worker/settle.h"
+#include "worker/work.h"
+
+/* This long before its deadline a command that waits for a dependency is answered instead: the answer must arrive in time. */
+#define ANSWER_MARGIN_MS 200
+
+static struct breaker *breaker_of(const struct work *work)
+{
+    struct worker *worker = work->partition->worker;
+    return &worker->breakers[work->op - worker->service->operations];
+}
+
+/* ---- waiting ---- */
+
+static void put_aside(struct work *work, int64_t due_ns)
+{
+    struct partition *p = work->partition;
+    int64_t now_ns = clock_mono_ns(), left_ms = work->cmd.expiry_ms - ANSWER_MARGIN_MS - clock_wall_ms();
+    if (work->cmd.expiry_ms && (due_ns - now_ns) / CLOCK_NS_PER_MS > left_ms)
+        due_ns = now_ns + (left_ms > 0 ? left_ms : 0) * CLOCK_NS_PER_MS;
+    work->due_ns = due_ns;
+    if (due_ns < p->retry_due_ns)
+        p->retry_due_ns = due_ns;
+    work_move(work, WORK_RETRYING);
+    partition_table(work);
+    work_queue_add(&p->retrying, work);
+}
+
+static bool answer_is_due(const struct work *work)
+{
+    return work->cmd.expiry_ms && clock_wall_ms() >= work->cmd.expiry_ms - ANSWER_MARGIN_MS;
+}
+
+/* The caller's time is over before the dependency's trouble is: nothing happened, and nothing binds. */
+static void give_back(struct work *work)
+{
+    int64_t wait_ns = breaker_of(work)->until_ns - clock_mono_ns();
+    long seconds = wait_ns > 0 ? (long)(wait_ns / 1000000000) + 1 : 1;
+    decide_problem(&work->decision, 503, "Something the service depends on fails (%.*s); nothing was changed; send it again",
+                   SLICE_ARG(buf_slice(&work->reason)));
+    snprintf(work->retry_after, sizeof(work->retry_after), "%ld", seconds);
+}
+
+bool faults_admit(struct work *work)
+{
+    struct worker *worker = work->partition->worker;
+    struct breaker *breaker = breaker_of(work);
+    int64_t at_ns;
+    if (breaker->phase == BREAKER_CLOSED || settle_expired(work))
+        return true;
+    if (breaker_admits(breaker, &worker->breaker_settings, clock_mono_ns(), &at_ns)) {
+        log_info("breaker tries one command", "operation=%s id=%.*s", work->op->type, SLICE_ARG(work->cmd.id));
+        work->probe = true;
+        return true;
+    }
+    if (work->reason.len == 0)
+        buf_append_text(&work->reason, "its breaker is open");
+    put_aside(work, at_ns);
+    return false;
+}
+
+void faults_abandon(struct work *work)
+{
+    if (work->probe)
+        breaker_abandoned(breaker_of(work), clock_mono_ns());
+    work->probe = false;
+}
+
+/* ---- counting ---- */
+
+static void count_attempt(struct work *work)
+{
+    struct partition *p = work->partition;
+    struct work *note = work_new(p, NULL);
+    if (!note)
+        return; /* one attempt more, at worst */
+    size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
+    memcpy(note->id, ENVELOPE_ATTEMPTS_KEY_PREFIX, prefix);
+    memcpy(note->id + prefix, work->cmd.id.p, work->cmd.id.len);
+    note->key = slice_make(note->id, prefix + work->cmd.id.len);
+    note->letter = LETTER_ATTEMPTS;
+    note->attempts = work->attempts;
+    note->first_attempt_ms = work->first_attempt_ms;
+    buf_append_text(&note->decision.state, "{\"reason\":");
+    buf_append_json(&note->decision.state, buf_slice(&work->reason));
+    buf_append_text(&note->decision.state, "}");
+    note->state = buf_slice(&note->decision.state);
+    work->noted = true;
+    work_move(note, WORK_NOTING);
+    partition_append(note);
+}
+
+void faults_forget(struct work *work)
+{
+    struct partition *p = work->partition;
+    if (!work->noted || p->phase != PARTITION_SERVING)
+        return;
+    work->noted = false;
+    struct work *removal = work_new(p, NULL);
+    if (!removal)
+        return; /* sweep.c comes for it */
+    size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
+    memcpy(removal->id, ENVELOPE_ATTEMPTS_KEY_PREFIX, prefix);
+    memcpy(removal->id + prefix, work->cmd.id.p, work->cmd.id.len);
+    removal->key = slice_make(removal->id, prefix + work->cmd.id.len);
+    removal->state = SLICE("");
+    removal->letter = LETTER_REMOVAL;
+    removal->event_time_ms = clock_wall_ms();
+    work_move(removal, WORK_REMOVING);
+    partition_append(removal);
+}
+
+/* Attempts that another process, or this one under an earlier claim, has made. */
+static void recall(struct work *work, int64_t now_ms)
+{
+    if (work->attempts == 0)
+        work->noted = state_attempts(work->partition->state, work->cmd.id, &work->attempts, &work->first_attempt_ms);
+    if (work->first_attempt_ms == 0)
+        work->first_attempt_ms = now_ms;
+}
+
+/* Different each time, and the same for nobody else. */
+static uint64_t chance(const struct work *work)
+{
+    return hash_slice(work->cmd.id) * UINT64_C(0x9e3779b97f4a7c15) ^
+           (uint64_t)(clock_wall_ms() + work->attempts) * UINT64_C(0xbf58476d1ce4e5b9);
+}
+
+/* ---- faults ---- */
+
+static void keep_reason(struct work *work)
+{
+    buf_clear(&work->reason);
+    buf_append_slice(&work->reason, buf_slice(&work->decision.body));
+    buf_append(&work->reason, "", 1); /* partition_bury() wants a C string */
+    work->reason.len -= work->reason.len > 0;
+}
+
+static void give_up(struct work *work, bool permanent)
+{
+    work->bury = permanent ? "permanent" : "exhausted";
+    log_error("command cannot be worked on", "id=%.*s type=%s attempts=%d why=\"%.*s\"", SLICE_ARG(work->cmd.id),
+              work->op->type, work->attempts, SLICE_ARG(buf_slice(&work->reason)));
+    decide_problem(&work->decision, permanent ? 500 : 503, "The command is put aside as a dead letter after %d attempt%s: %.*s",
+                   work->attempts, work->attempts == 1 ? "" : "s", SLICE_ARG(buf_slice(&work->reason)));
+}
+
+static void count_success(struct work *work)
+{
+    struct worker *worker = work->partition->worker;
+    struct breaker *breaker = breaker_of(work);
+    if (breaker->phase == BREAKER_CLOSED && breaker->failed == 0)
+        return;
+    if (breaker_succeeded(breaker, &worker->breaker_settings, clock_mono_ns()))
+        log_info("breaker closes: the operation works again", "operation=%s", work->op->type);
+}
+
+/* True: the breaker is open, so this failure says nothing about the command. */
+static bool count_failure(struct work *work)
+{
+    struct worker *worker = work->partition->worker;
+    struct breaker *breaker = breaker_of(work);
+    enum breaker_phase before = breaker->phase;
+    bool is_open = breaker_failed(breaker, &worker->breaker_settings, hash_slice(work->key), clock_mono_ns());
+    if (is_open && before != BREAKER_OPEN)
+        log_warn("breaker opens: the operation fails for different keys; its commands wait", "operation=%s pause_ms=%lld why=\"%.*s\"",
+                 work->op->type, (long long)(breaker->pause_ns / CLOCK_NS_PER_MS), SLICE_ARG(buf_slice(&work->reason)));
+    return is_open;
+}
+
+bool faults_postpone(struct work *work)
+{
+    struct worker *worker = work->partition->worker;
+    if (work->decision.fault == FAULT_NONE) {
+        if (work->decision.status != 0 && !work->retry_after[0])
+            count_success(work);
+        else
+            faults_abandon(work);
+        work->probe = false;
+        return false;
+    }
+    bool permanent = work->decision.fault == FAULT_PERMANENT;
+    int64_t now_ms = clock_wall_ms();
+    keep_reason(work);
+    if (permanent)
+        faults_abandon(work);
+    work->probe = false;
+    worker->count.faults++;
+    if (!permanent && count_failure(work)) {
+        put_aside(work, breaker_of(work)->until_ns);
+        return true;
+    }
+    recall(work, now_ms);
+    work->attempts++;
+    struct retry_policy policy = retry_policy_of(work->op);
+    int64_t delay_ms = permanent ? RETRY_NEVER
+                                 : retry_delay_ms(&policy, work->attempts, now_ms - work->first_attempt_ms, chance(work));
+    if (delay_ms == RETRY_NEVER) {
+        give_up(work, permanent);
+        return false;
+    }
+    worker->count.retries++;
+    put_aside(work, clock_mono_ns() + delay_ms * CLOCK_NS_PER_MS);
+    count_attempt(work); /* last: the claim may end by it, and the work with it */
+    return true;
+}
+
+/* ---- again ---- */
+
+static void try_again(struct work *work)
+{
+    partition_untable(work);
+    work_move(work, WORK_NEW);
+    decision_reset(&work->decision);
+    if (answer_is_due(work)) {
+        give_back(work);
+        dispatch_undone(work);
+    } else {
+        dispatch_again(work);
+    }
+}
+
+void faults_tick(struct partition *p, int64_t now_ns)
+{
+    if (now_ns < p->retry_due_ns)
+        return;
+    struct work_queue old = p->retrying;
+    work_queue_init(&p->retrying);
+    p->retry_due_ns = INT64_MAX;
+    bool ran = false;
+    for (struct work *work = old.first, *next; work && p->phase == PARTITION_SERVING; work = next) {
+        next = work->queue_next;
+        if (work->due_ns > now_ns) {
+            work_queue_add(&p->retrying, work);
+            p->retry_due_ns = work->due_ns < p->retry_due_ns ? work->due_ns : p->retry_due_ns;
+            continue;
+        }
+        ran = true;
+        try_again(work);
+    }
+    if (ran && p->phase == PARTITION_SERVING)
+        dispatch_wake_waiting(p);
+}

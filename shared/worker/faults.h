@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Internal to worker/. What becomes of a command whose handler met a fault: another attempt, a dead letter, or an answer
+ * in time that says to come again.
+ *
+ * Attempts are counted in the event log (key "__attempts/<command id>"), so that they survive the process and move with the
+ * partition; only failures cost a record. While a command waits for its next attempt, later ones of its key wait behind it.
+ */
+#ifndef ROUNDTRIP_WORKER_FAULTS_H
+#define ROUNDTRIP_WORKER_FAULTS_H
+
+#include "worker/runtime.h"
+
+/** May a command of that operation run now? False: it was put aside until its breaker lets it. */
+bool faults_admit(struct work *work);
+/** A handler has ended. True: the work waits for another attempt, or is gone with its claim. False: settle what was decided. */
+bool faults_postpone(struct work *work);
+/** The work ends, or its claim does, and nobody will know how it would have gone. */
+void faults_abandon(struct work *work);
+/** A command that failed before is decided now: its count may be forgotten. Appends; the partition may give up its claim. */
+void faults_forget(struct work *work);
+/** Runs what is due. */
+void faults_tick(struct partition *p, int64_t now_ns);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding the outcome of a command id, and answering with it. */
+#include "worker/repeat.h"
+
+#include "broken.h"
+#include "problem.h"
+#include "worker/partition.h"
+#include "worker/settle.h"
+
+/* The outcome of an earlier delivery: from the tables when the event is young, else from the local copy. */
+static bool known_outcome(struct work *work, struct state_outcome *ret_outcome)
+{
+    struct partition *p = work->partition;
+    const struct work *young = partition_by_id(p, work->cmd.id);
+    if (!young)
+        return state_find_outcome(p->state, work->cmd.id, ret_outcome);
+    *ret_outcome = (struct state_outcome){
+        .fingerprint = slice_make(young->fingerprint, sizeof(young->fingerprint)),
+        .status = young->answer.status,
+        .binding = young->binding,
+        .version = young->answer.version,
+        .body = young->answer.body,
+        .content_type = young->answer.content_type};
+    return true;
+}
+
+static void replay_outcome(struct work *work, const struct state_outcome *outcome)
+{
+    buf_clear(&work->answer_body); /* copied: the source may be applied or removed before the answer leaves */
+    buf_append_slice(&work->answer_body, outcome->body);
+    bool problem = slice_is(outcome->content_type, PROBLEM_CONTENT_TYPE);
+    work->answer = (struct answer){.status = outcome->status,
+                                   .version = outcome->version,
+                                   .replayed = true,
+                                   .body = buf_slice(&work->answer_body),
+                                   .content_type = problem ? SLICE(PROBLEM_CONTENT_TYPE) : SLICE("application/json")};
+    if (outcome->body.len == 0)
+        work->answer.content_type = SLICE_NONE;
+    work->partition->worker->count.replayed++;
+    partition_answer_later(work);
+}
+
+bool repeat_answer(struct work *work)
+{
+    struct state_outcome outcome;
+    envelope_fingerprint(&work->cmd, work->fingerprint);
+    if (!known_outcome(work, &outcome) || !outcome.binding || broken(BROKEN_NO_DEDUPE))
+        return false; /* new, or it said "not now": the id is free */
+    if (!slice_equal(outcome.fingerprint, slice_make(work->fingerprint, sizeof(work->fingerprint)))) {
+        settle_problem(work, 422,
+                       "This command id (or Idempotency-Key) was used for another command; use a new one for each command");
+        work->partition->worker->count.refused++;
+        partition_answer_later(work);
+        return true;
+    }
+    replay_outcome(work, &outcome);
+    return true;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Internal to worker/. A command whose id was seen before. */
+#ifndef ROUNDTRIP_WORKER_REPEAT_H
+#define ROUNDTRIP_WORKER_REPEAT_H
+
+#include "worker/runtime.h"
+
+/** True when the command is a repetition and is answered with its outcome, or refused since it is another command. */
+bool repeat_answer(struct work *work);
+
+#endif

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a handler's dependency fails: attempts that keep order, dead letters, outages. tests/trial-worker fails on demand."""
+
+import datetime
+import time
+import uuid
+
+from cluster import ClusterTest
+from kafka_client import Direct, Watch
+from processes import BROKER, SLACK
+
+OUTAGE = 60 if BROKER == "kafka" else 6
+
+
+class Faults(ClusterTest):
+    options = {"gateways": 0, "item_workers": 0, "compute_workers": 0, "trial_workers": 1,
+               "worker_flags": ["--breaker-pause-max", "2s"]}
+    weight = 60
+
+    def setUp(self):
+        self.direct = Direct(self.cluster.bootstrap)
+        self.replies = Watch(self.cluster.bootstrap, "replies.direct")
+        self.dead = Watch(self.cluster.bootstrap, "dlq.trial.commands")
+        for watch in (self.replies, self.dead):
+            self.addCleanup(watch.close)
+
+    def ask(self, key, body=b'"x"', type="trial.put", seconds=None, **headers):
+        """Sends without waiting; the command's id, which is the correlation id too."""
+        id = headers.pop("id", None) or uuid.uuid4().hex
+        own = {"ce_type": type, "ce_id": id, "kafka_replyTopic": "replies.direct", "kafka_correlationId": id}
+        if seconds:
+            end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
+            own["ce_expirytime"] = end.isoformat()
+        self.direct.send("trial.commands", key, body, own)
+        return id
+
+    def answer(self, id, seconds=20, skip=0):
+        found = []
+
+        def matches(record):
+            if record.text("ce_correlationid") == id and record not in found:
+                found.append(record)
+            return record in found[skip:]
+        reply = self.replies.find(matches, seconds)
+        self.assertIsNotNone(reply, f"no reply to {id}")
+        return reply
+
+    def dead_letters(self, id):
+        self.dead.poll(0.3)
+        return [r for r in self.dead.seen if r.text("ce_id") == id]
+
+    def fail(self, key, times):
+        (self.cluster.trial / f"fail-{key}").write_text(f"{times}\n")
+
+    def calls(self, key):
+        return [line.split(" ", 1)[1] for line in (self.cluster.trial / "calls").read_text().splitlines()
+                if line.split(" ", 1)[0] == key]
+
+    def test_a_transient_fault_is_tried_again(self):
+        for type in ("trial.put", "trial.pooled"):
+            with self.subTest(type):
+                key = f"again-{type}"
+                self.fail(key, 3)
+                reply = self.answer(self.ask(key, type=type))
+                self.assertEqual((reply.text(":status"), reply.text("etag")), ("200", '"1"'))
+                self.assertEqual(len(self.calls(key)), 4)
+
+    def test_order_is_kept_and_others_are_not_delayed(self):
+        self.fail("slow", 4)
+        ids = [self.ask("slow", f'"{i}"'.encode()) for i in range(3)]
+        look = self.ask("slow", None, type="trial.look")
+        times = []
+        for i in range(100):
+            began = time.monotonic()
+            self.assertEqual(self.answer(self.ask(f"quick-{i}")).text(":status"), "200")
+            times.append(time.monotonic() - began)
+        replies = [self.answer(id) for id in ids]
+        self.assertEqual([r.text("etag") for r in replies], ['"1"', '"2"', '"3"'])
+        self.assertEqual(self.answer(look).value, b'"2"', "a read sent after them shows them all")
+        self.assertEqual([c for c in self.calls("slow")], ['"0"'] * 5 + ['"1"', '"2"'])
+        print(f"other keys while one retries: p99 {sorted(times)[98] * 1000:.1f} ms", flush=True)
+
+    def test_attempts_used_up_is_a_dead_letter_and_does_not_bind(self):
+        self.fail("never", 1000)
+        id = self.ask("never")
+        reply = self.answer(id)
+        self.assertEqual(reply.text(":status"), "503")
+        self.assertIn("does not answer", reply.json()["detail"])
+        self.wait_for("the dead letter", lambda: self.dead_letters(id))
+        letter = self.dead_letters(id)[0]
+        self.assertEqual((letter.key, letter.value, letter.text("ce_type")), (b"never", b'"x"', "trial.put"))
+        self.assertEqual(letter.text("__dlq.errors.class"), "exhausted")
+        self.assertEqual(letter.text("__dlq.errors.message"), "the dependency does not answer")
+        self.assertEqual(len(self.calls("never")), 5)
+        self.fail("never", 2)  # and when it works, its attempts are counted anew
+        self.ask("never", id=id)
+        again = self.answer(id, skip=1)
+        self.assertEqual((again.text(":status"), again.text("ce_replayed")), ("200", None))
+        self.assertEqual(len(self.dead_letters(id)), 1)
+
+    def test_a_permanent_fault_is_a_dead_letter_at_once(self):
+        (self.cluster.trial / "broken-bad").touch()
+        id = self.ask("bad")
+        self.assertEqual(self.answer(id).text(":status"), "500")
+        self.wait_for("the dead letter", lambda: self.dead_letters(id))
+        self.assertEqual(self.dead_letters(id)[0].text("__dlq.errors.class"), "permanent")
+        self.assertEqual(len(self.calls("bad")), 1)
+
+    def test_attempts_survive_a_kill(self):
+        self.fail("killed", 1000)
+        id = self.ask("killed", type="trial.slow")
+        for calls in (2, 4):
+            self.wait_for("some attempts", lambda: len(self.calls("killed")) >= calls, 20)
+            time.sleep(0.1)  # the count is acknowledged
+            self.cluster.restart(self.cluster.trial_workers[0], kill=True, wipe_state=calls == 4)
+        self.assertEqual(self.answer(id, 40).text(":status"), "503")
+        self.assertEqual(len(self.calls("killed")), 6)
+
+    def test_a_deadline_that_comes_first_is_answered_in_time(self):
+        self.fail("hurry", 1000)
+        began = time.monotonic()
+        reply = self.answer(self.ask("hurry", type="trial.slow", seconds=1.5))
+        self.assertEqual((reply.text(":status"), reply.text("retry-after")), ("503", "1"))
+        self.assertLess(time.monotonic() - began, 1.5 * SLACK)
+        self.assertEqual(self.dead_letters(reply.text("ce_correlationid")), [])
+
+    def test_an_outage_is_not_poison(self):
+        """Many keys fail: nothing is dead-lettered, callers hear in time, and all is done when it is over."""
+        down = self.cluster.trial / "down"
+        down.touch()
+        patient = [self.ask(f"patient-{i}") for i in range(40)]
+        hurried = self.ask("hurried", seconds=3)
+        reply = self.answer(hurried, 5)
+        self.assertEqual(reply.text(":status"), "503")
+        self.assertGreaterEqual(int(reply.text("retry-after")), 1)
+        time.sleep(OUTAGE)
+        attempts = len(self.calls("patient-0"))
+        down.unlink()
+        for id in patient:
+            self.assertEqual(self.answer(id, 30).text(":status"), "200")
+        self.assertEqual([id for id in patient + [hurried] if self.dead_letters(id)], [])
+        self.assertLess(attempts, 5 + OUTAGE, "one probe at a time")
+        log = self.cluster.trial_workers[0].log()
+        self.assertIn("breaker opens", log)
+        self.assertIn("breaker closes", log)
