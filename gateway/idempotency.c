@@ -35,6 +35,7 @@ struct idempotency {
     pthread_mutex_t lock;
     uint32_t first_free, oldest, newest;
     uint32_t count;
+    uint32_t fresh; /* entries from here on were never used: their memory is not there yet */
     uint32_t *buckets;
     struct entry *entries;
 };
@@ -62,8 +63,7 @@ int idempotency_new(const struct idempotency_options *options, struct idempotenc
         return -ENOMEM;
     }
     memset(index->buckets, 0xff, buckets * sizeof(*index->buckets)); /* NONE */
-    for (uint32_t i = 0; i < capacity; i++)
-        index->entries[i].next = i + 1 < capacity ? i + 1 : NONE;
+    index->first_free = NONE;
     *ret_index = index;
     return 0;
 }
@@ -76,6 +76,15 @@ void idempotency_free(struct idempotency *index)
     free(index->buckets);
     free(index->entries);
     free(index);
+}
+
+/*
+ * From 500 on it says "not now". One 422 says that the id was used for another command: that must not count
+ * as this entity's. A 422 that is an outcome binds by its event.
+ */
+bool idempotency_status_binds(int status)
+{
+    return status > 0 && status < 500 && status != 422;
 }
 
 /* ---- all below with `lock` held, but for the public functions ---- */
@@ -117,9 +126,17 @@ static void release(struct idempotency *index, uint32_t at)
     index->count--;
 }
 
+static void release_fresh(struct idempotency *index)
+{
+    index->entries[index->fresh].next = index->first_free;
+    index->first_free = index->fresh++;
+}
+
 /* A new entry, neither running nor bound yet; NONE: all are running. */
 static uint32_t claim(struct idempotency *index, struct hash128 id)
 {
+    if (index->first_free == NONE && index->fresh < index->capacity)
+        release_fresh(index);
     if (index->first_free == NONE && index->oldest != NONE) {
         uint32_t oldest = index->oldest;
         age_remove(index, oldest);
@@ -210,7 +227,8 @@ void idempotency_leave(struct idempotency *index, struct slice id, bool binds, i
 void idempotency_bind(struct idempotency *index, struct slice id, struct slice entity, int64_t event_ms,
                       int64_t now_ms)
 {
-    int64_t until_ms = event_ms + index->window_ms;
+    /* a writer whose clock is ahead does not bind longer */
+    int64_t until_ms = (event_ms < now_ms ? event_ms : now_ms) + index->window_ms;
     if (until_ms <= now_ms)
         return;
     struct hash128 hash = hash_slice_128(id, index->seed);

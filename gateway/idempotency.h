@@ -53,6 +53,9 @@ void idempotency_leave(struct idempotency *index, struct slice id, bool binds, i
 void idempotency_bind(struct idempotency *index, struct slice id, struct slice entity, int64_t event_ms,
                       int64_t now_ms);
 
+/** Does a worker keep an outcome of this status for its command's id? False where only its event can tell. */
+bool idempotency_status_binds(int status);
+
 /** Entries in use, running and bound. */
 size_t idempotency_count(struct idempotency *index);
 

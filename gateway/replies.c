@@ -19,14 +19,10 @@
 
 enum tag { TAG_REPLIES, TAG_PRODUCER, TAG_EVENTS, TAG_WAKE };
 
-/*
- * Does the worker keep this outcome for the command's id? Below 500 it does, but for one 422: that the id was
- * used for another command. It must not count as this entity's; a 422 that is an outcome binds by its event.
- */
 static bool binds(const struct exchange *x, enum outcome outcome)
 {
-    return outcome == OUTCOME_REPLIED && x->route->entity_in_body && x->parts[0].status > 0 &&
-           x->parts[0].status < 500 && x->parts[0].status != 422;
+    return outcome == OUTCOME_REPLIED && x->route->entity_in_body &&
+           idempotency_status_binds(x->parts[0].status);
 }
 
 /* Gives the exchange back. It is out of the table, so nobody else has it. */

@@ -6,6 +6,7 @@ import threading
 import time
 
 from cluster import ClusterTest
+from kafka_client import Direct, Watch
 from processes import SLACK
 
 
@@ -174,3 +175,72 @@ class OneKeyForTwo(ClusterTest):
         done = self.post(9_200_011, "runs-1", Prefer="wait=0")  # nothing runs any more: it is answered
         self.assertEqual((done.status, done.header("Idempotency-Replayed")), (200, "true"))
         self.assertEqual(self.http().get("/items/9200012").status, 404)
+
+
+class OutcomesOfAllKinds(ClusterTest):
+    """The worker is the test: it answers what it likes, and writes what it likes into the log of events."""
+
+    options = {"item_workers": 0, "compute_workers": 0, "gateway_flags": ["--log-level", "debug"]}
+
+    def setUp(self):
+        self.direct = Direct(self.cluster.bootstrap)
+        self.commands = Watch(self.cluster.bootstrap, "item.commands")
+        self.addCleanup(self.commands.close)
+
+    def ask(self, id, key, status=None):
+        """The answer to a POST whose command is answered with `status`; None: there must be no command."""
+        answers, client = [], self.http()
+        thread = threading.Thread(target=lambda: answers.append(client.post("/items/", item(id), Idempotency_Key=key)))
+        thread.start()
+        if status is not None:
+            number = len(self.commands.seen)
+            cmd = self.commands.find(lambda r: self.commands.seen.index(r) >= number)
+            self.assertEqual((cmd.key, cmd.text("idempotency-key")), (str(id).encode(), key))
+            partition = cmd.headers["kafka_replyPartition"]
+            number = int.from_bytes(partition, "big") if len(partition) == 4 else int(partition)
+            self.direct.send(cmd.text("kafka_replyTopic"), b"", {}, {
+                "kafka_correlationId": cmd.headers["kafka_correlationId"], ":status": str(status)}, number)
+        thread.join(60)
+        return answers[0].status
+
+    def test_not_now_does_not_bind(self):
+        for status in (503, 504, 500):
+            self.assertEqual(self.ask(1, f"kind-{status}", status), status)
+            self.assertEqual(self.ask(2, f"kind-{status}", 200), 200)
+            self.assertEqual(self.ask(1, f"kind-{status}"), 422)
+
+    def test_that_the_key_is_anothers_does_not_bind(self):
+        """The worker says 422 to an item of the same partition; the key still is the first item's."""
+        self.assertEqual(self.ask(2, "kind-422", 422), 422)
+        self.assertEqual(self.ask(1, "kind-422", 200), 200)
+        self.assertEqual(self.ask(2, "kind-422"), 422)
+
+    def event(self, id, key, claim, **more):
+        headers = {"ce_id": f"idem:POST:/items:{key}", "ce_type": "item.created", "ce_claim": claim, "ce_version": "1",
+                   ":status": "200"} | more
+        self.direct.send("item.events", str(id), b"{}", headers, 0)
+
+    def wait_seen(self, key):
+        def seen():
+            return any('"key seen"' in line and f':/items:{key}"' in line for line in self.cluster.gateways[0].log().splitlines())
+        self.wait_for(f"{key} to be seen", seen)
+
+    def test_only_valid_events_bind(self):
+        for claim in ("older", "newer"):
+            self.direct.send("item.events", f"__claim/{claim}", b"", {}, 0)
+        self.event(1, "log-void", "older")
+        self.event(1, "log-not-now", "newer", **{":status": "504", "ce_binding": "false"})
+        self.event(1, "log-valid", "newer")
+        self.wait_seen("log-valid")
+        self.assertEqual(self.ask(2, "log-valid"), 422)
+        self.assertEqual(self.ask(1, "log-valid", 200), 200)
+        self.assertEqual(self.ask(2, "log-void", 200), 200)
+        self.assertEqual(self.ask(2, "log-not-now", 200), 200)
+
+    def test_an_event_binds_what_was_not_answered(self):
+        """The first got 503 from here, but took effect: its event says so."""
+        self.direct.send("item.events", "__claim/only", b"", {}, 0)
+        self.assertEqual(self.ask(1, "log-late", 503), 503)
+        self.event(1, "log-late", "only")
+        self.wait_seen("log-late")
+        self.assertEqual(self.ask(2, "log-late"), 422)

@@ -3,6 +3,8 @@
 #include "idempotency.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -94,6 +96,21 @@ static void an_event_older_than_the_window_does_not_count(void **unused)
 {
     idempotency_bind(keys, KEY, ONE, 100, 100 + WINDOW);
     assert_int_equal(idempotency_count(keys), 0);
+}
+
+static void a_clock_that_is_ahead_does_not_bind_longer(void **unused)
+{
+    idempotency_bind(keys, KEY, ONE, 100 + 50 * WINDOW, 100);
+    assert_int_equal(idempotency_enter(keys, KEY, TWO, true, 100 + WINDOW), ENTERED);
+}
+
+static void which_answers_bind(void **unused)
+{
+    static const int yes[] = {200, 204, 400, 404, 412, 413}, no[] = {0, 422, 500, 503, 504};
+    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+        assert_true(idempotency_status_binds(yes[i]));
+    for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+        assert_false(idempotency_status_binds(no[i]));
 }
 
 static void a_repetition_does_not_bind_longer(void **unused)
@@ -194,29 +211,34 @@ static void by_chance_it_never_forgets_what_runs(void **unused)
     idempotency_free(index);
 }
 
+static _Atomic int inside, together;
+
+/* Nobody waits, so there is one at a time; each goes on until it had its share. */
 static void *hammer(void *arg)
 {
-    long wins = 0;
-    for (int i = 0; i < 20000; i++) {
-        if (idempotency_enter(keys, KEY, slice_of(arg), false, 100) != ENTERED)
+    for (int wins = 0; wins < 2000;) {
+        if (idempotency_enter(keys, KEY, slice_of(arg), false, 100) != ENTERED) {
+            sched_yield();
             continue;
-        wins++;
+        }
+        together += inside++ != 0;
+        inside--;
         idempotency_leave(keys, KEY, false, 100);
+        wins++;
     }
-    return (void *)wins;
+    return NULL;
 }
 
 static void threads_agree(void **unused)
 {
     static char one[] = "1", two[] = "2";
-    pthread_t threads[2];
-    assert_int_equal(pthread_create(&threads[0], NULL, hammer, one), 0);
-    assert_int_equal(pthread_create(&threads[1], NULL, hammer, two), 0);
-    for (int i = 0; i < 2; i++) {
-        void *wins;
-        assert_int_equal(pthread_join(threads[i], &wins), 0);
-        assert_true((long)wins > 0);
-    }
+    char *const entities[] = {one, two, one};
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, hammer, entities[i]), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(together, 0);
     assert_int_equal(idempotency_count(keys), 0);
 }
 
@@ -231,6 +253,8 @@ int main(void)
         TEST(one_who_does_not_wait_is_told),
         TEST(after_the_window_it_is_free),
         TEST(an_event_older_than_the_window_does_not_count),
+        TEST(a_clock_that_is_ahead_does_not_bind_longer),
+        TEST(which_answers_bind),
         TEST(a_repetition_does_not_bind_longer),
         TEST(what_was_bound_first_stays),
         TEST(the_longest_unused_gives_way_and_running_ones_never),
