@@ -6,7 +6,7 @@ import subprocess
 import time
 import uuid
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from processes import SLACK, wait_for
 
@@ -84,10 +84,16 @@ class Watch:
             self.consumer.list_topics(topic, timeout=5).topics[topic].partitions))
         start = []
         for p in range(count):
-            low, high = self.consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=5 * SLACK)
+            low, high = wait_for(f"the ends of {topic}/{p}", lambda p=p: self.ends(p))
             start.append(TopicPartition(topic, p, low if from_beginning else high))
         self.consumer.assign(start)
         self.seen = []
+
+    def ends(self, partition):
+        try:
+            return self.consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=5 * SLACK)
+        except KafkaException:
+            return None  # a topic made a moment ago has no leader yet
 
     def poll(self, seconds=0.1):
         message = self.consumer.poll(seconds)
