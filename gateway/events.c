@@ -23,7 +23,7 @@ int events_open(struct events *events, const struct events_options *options, str
         log->service = link_service(options->link, services[i]);
         snprintf(log->topic, sizeof(log->topic), "%s.events", services[i]);
     }
-    return reader_open_lazy(options->bus, "events", &events->reader, ret_error);
+    return reader_open(options->bus, "events", &events->reader, ret_error);
 }
 
 void events_close(struct events *events)

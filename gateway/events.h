@@ -2,9 +2,8 @@
 /*
  * Follows the logs of events on the bus thread, for the key index: what other gateways' keys were used for.
  *
- * Only the logs of services that have a route whose body names the entity, only the headers of their records,
- * and without haste: an event is seen some 50 ms after it was written, at a few fetches a second, so that the
- * writes themselves stay as fast as without. It begins EVENTS_TAIL records of each partition before the end.
+ * Only the logs of services that have a route whose body names the entity, and only the headers of their
+ * records, as soon as Kafka gives them. It begins EVENTS_TAIL records of each partition before the end.
  */
 #ifndef ROUNDTRIP_GATEWAY_EVENTS_H
 #define ROUNDTRIP_GATEWAY_EVENTS_H

@@ -37,9 +37,11 @@ static const char *const error_texts[] = {
         "The record is not an event: ce_type, ce_claim, ce_version or :status is missing or malformed, "
         "or it has no value",
     [ENVELOPE_BAD_SPECVERSION] = "Header ce_specversion must be 1.0 or left out",
+    [ENVELOPE_TOO_MANY_HEADERS] =
+        "The record has more than 48 headers; send fewer, for what the contract needs may be among those not read",
 };
 static_assert(ENVELOPE_ID_MAX == 400 && ENVELOPE_TYPE_MAX == 64 && ENVELOPE_KEY_MAX == 256 &&
-                  ENVELOPE_CORRELATION_MAX == 256,
+                  ENVELOPE_CORRELATION_MAX == 256 && RECORD_HEADERS_IN_MAX == 48,
               "the limits stand in the sentences above");
 
 const char *envelope_error_text(enum envelope_error error)

@@ -50,6 +50,7 @@ enum envelope_error {
     ENVELOPE_BAD_REPLY,
     ENVELOPE_BAD_EVENT,
     ENVELOPE_BAD_SPECVERSION,
+    ENVELOPE_TOO_MANY_HEADERS,
 };
 
 /** One sentence that says what is wrong and what to send instead; static storage. */
@@ -108,6 +109,10 @@ enum envelope_error envelope_decode_event(const struct record *rec, struct event
     __attribute__((warn_unused_result));
 void envelope_encode_event(const struct event *event, struct headers *ret_headers);
 
+/** Header of a claim: the command offset its owner goes on from, in decimal. */
+#define ENVELOPE_CLAIM_POSITION "ce_position"
+/** That offset; -1: not said. */
+int64_t envelope_claim_position(const struct record *rec);
 /** The claim id when the record is a claim (its tombstone is none), else SLICE_NONE. */
 struct slice envelope_claim_of(const struct record *rec);
 
@@ -121,6 +126,7 @@ struct tombstone {
 struct attempts {
     struct slice command_id, writer; /* writer: its claim id */
     int count;
+    int crashes;      /* processes that ended while only this command ran, or that runs now */
     int64_t first_ms; /* wall clock of the first attempt */
 };
 /** False when the record is none. */

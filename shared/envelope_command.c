@@ -187,7 +187,7 @@ enum envelope_error envelope_decode_command(const struct record *rec, struct com
     fields_read(rec, command_fields, COMMAND_FIELDS, &wire);
     enum envelope_error error = settle_command(&wire);
     *ret_cmd = wire.cmd;
-    return error;
+    return rec->truncated ? ENVELOPE_TOO_MANY_HEADERS : error;
 }
 
 void envelope_encode_command(const struct command *cmd, struct headers *ret_headers)

@@ -77,6 +77,13 @@ enum envelope_error envelope_decode_event(const struct record *rec, struct event
     return ENVELOPE_OK;
 }
 
+int64_t envelope_claim_position(const struct record *rec)
+{
+    int64_t position;
+    struct slice text = record_header(rec, ENVELOPE_CLAIM_POSITION);
+    return text.p && fields_read_int(text, 0, INT64_MAX, &position) ? position : -1;
+}
+
 /* What follows the prefix; absent when it does not begin with it or ends there. */
 static struct slice after(struct slice key, struct slice prefix)
 {
@@ -97,14 +104,16 @@ bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_t
 
 bool envelope_decode_attempts(const struct record *rec, struct attempts *ret_attempts)
 {
-    int64_t count;
+    int64_t count, crashes;
     struct attempts read = {.command_id = after(rec->key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX)),
                             .writer = record_header(rec, "ce_claim")};
     if (!rec->value.p || !read.command_id.p || !read.writer.p ||
-        !fields_read_int(record_header(rec, "attempts"), 1, INT32_MAX, &count) ||
+        !fields_read_int(record_header(rec, "attempts"), 0, INT32_MAX, &count) ||
+        !fields_read_int(record_header(rec, "crashes"), 0, INT32_MAX, &crashes) ||
         !clock_parse_rfc3339(record_header(rec, "ce_time"), &read.first_ms))
         return false;
     read.count = (int)count;
+    read.crashes = (int)crashes;
     *ret_attempts = read;
     return true;
 }
@@ -120,6 +129,7 @@ void envelope_encode_attempts(const struct attempts *attempts, struct headers *r
     headers_add(ret_headers, "content-type", SLICE("application/json"));
     headers_add_copy(ret_headers, "ce_time", slice_make(time, (size_t)len));
     headers_add_int(ret_headers, "attempts", attempts->count);
+    headers_add_int(ret_headers, "crashes", attempts->crashes);
     headers_add(ret_headers, "ce_claim", attempts->writer);
 }
 

@@ -38,6 +38,7 @@ struct record {
     struct slice key, value;
     const struct header *headers;
     size_t header_count;
+    bool truncated; /* consumed with more headers than RECORD_HEADERS_IN_MAX: those after them are not here */
 };
 
 /** The last header of that name (Kafka's lastHeader), or SLICE_NONE. Names compare byte for byte. */

@@ -73,7 +73,8 @@ struct state_change {
     struct slice value;     /* EVENT: the entity's state */
     int64_t version;        /* EVENT */
     bool exists;            /* EVENT */
-    int attempts;           /* ATTEMPTS */
+    int64_t position;       /* CLAIM: the command offset its owner goes on from; -1: not said */
+    int attempts, crashes;  /* ATTEMPTS */
     int64_t first_ms;       /* ATTEMPTS: wall clock of the first one */
     struct slice command_id; /* EVENT; absent: a repair, without an outcome */
     struct state_outcome outcome;
@@ -91,8 +92,10 @@ bool state_entity(struct state *state, struct slice key, bool *ret_exists, int64
                   struct slice *ret_value);
 /** The outcome of a command id; borrowed like state_entity()'s value. */
 bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome);
-/** How often that command was tried in vain; false: never. */
-bool state_attempts(struct state *state, struct slice command_id, int *ret_attempts, int64_t *ret_first_ms);
+/** How many claims in a row, the one in force the last, go on from the same command offset. */
+int state_claims_in_place(const struct state *state);
+/** How often that command was tried in vain, and how many processes ended over it; false: never. */
+bool state_attempts(struct state *state, struct slice command_id, int *ret_attempts, int64_t *ret_first_ms, int *ret_crashes);
 /** A command after `after` whose first attempt was before `before_ms`, its id copied into `ret_id`; false when there is none. */
 bool state_next_old_attempts(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size,
                              size_t *ret_len);

@@ -37,30 +37,8 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 
 _Static_assert(READER_TAIL(7) == RD_KAFKA_OFFSET_TAIL(7), "librdkafka's own number");
 
-/* What the settings of all readers may not change: without haste is without haste. */
-static const struct rk_setting lazy_settings[] = {
-    {"fetch.min.bytes", "1000000"},
-    {"fetch.wait.max.ms", "50"},
-    {"queued.min.messages", "1000"},
-    {"queued.max.messages.kbytes", "4096"},
-    {NULL, NULL},
-};
-
-static int apply(rd_kafka_conf_t *conf, const struct rk_setting *last, struct bus_error *ret_error)
-{
-    char text[BUS_ERROR_SIZE - 64];
-    for (; last && last->name; last++) {
-        if (rd_kafka_conf_set(conf, last->name, last->value, text, sizeof(text)) != RD_KAFKA_CONF_OK) {
-            rk_error_set(ret_error, "kafka.%s: %s", last->name, text);
-            return -EINVAL;
-        }
-    }
-    return 0;
-}
-
-/* `last`: what counts more than the settings given; may be NULL. */
 static int open_with(const struct bus_settings *settings, const char *role, const char *wait_ms,
-                     const struct rk_setting *last, struct reader **ret_reader, struct bus_error *ret_error)
+                     struct reader **ret_reader, struct bus_error *ret_error)
 {
     const struct rk_setting own[] = {
         {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"},
@@ -79,12 +57,6 @@ static int open_with(const struct bus_settings *settings, const char *role, cons
     rd_kafka_conf_t *conf = rk_conf(settings, role, own, ret_error);
     if (!conf)
         goto fail;
-    err = apply(conf, last, ret_error);
-    if (err) {
-        rd_kafka_conf_destroy(conf);
-        goto fail;
-    }
-    err = -EINVAL;
     rd_kafka_conf_set_opaque(conf, reader);
     rd_kafka_conf_set_error_cb(conf, on_error);
     reader->rk = rk_new(RD_KAFKA_CONSUMER, conf, ret_error);
@@ -109,19 +81,13 @@ fail:
 int reader_open(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
                 struct bus_error *ret_error)
 {
-    return open_with(settings, role, "500", NULL, ret_reader, ret_error);
+    return open_with(settings, role, "500", ret_reader, ret_error);
 }
 
 int reader_open_brief(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
                       struct bus_error *ret_error)
 {
-    return open_with(settings, role, "10", NULL, ret_reader, ret_error);
-}
-
-int reader_open_lazy(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
-                     struct bus_error *ret_error)
-{
-    return open_with(settings, role, "50", lazy_settings, ret_reader, ret_error);
+    return open_with(settings, role, "10", ret_reader, ret_error);
 }
 
 void reader_close(struct reader *reader)

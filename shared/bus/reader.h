@@ -19,9 +19,6 @@ int reader_open(const struct bus_settings *settings, const char *role, struct re
 /** For partitions that come and go: fetches wait briefly, since a partition added meanwhile waits behind them. */
 int reader_open_brief(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
                       struct bus_error *ret_error) __attribute__((warn_unused_result));
-/** For partitions that are followed without haste: records come together, up to 50 ms late, at a few fetches a second. */
-int reader_open_lazy(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
-                     struct bus_error *ret_error) __attribute__((warn_unused_result));
 void reader_close(struct reader *reader); /* NULL is allowed */
 
 /** Starts reading a partition at `offset` (or READER_BEGINNING, READER_END, READER_TAIL) beside those it reads already. 0 or -errno. */

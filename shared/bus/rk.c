@@ -131,8 +131,7 @@ static void wrap_headers(struct message *msg, rd_kafka_message_t *native)
     size_t len;
     for (size_t i = 0; rd_kafka_header_get_all(list, i, &name, &value, &len) == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         if (msg->rec.header_count == RECORD_HEADERS_IN_MAX) {
-            log_warn("record has too many headers; the rest is ignored", "topic=%s partition=%d offset=%lld",
-                     msg->rec.topic, msg->rec.partition, (long long)msg->rec.offset);
+            msg->rec.truncated = true;
             break;
         }
         msg->headers[msg->rec.header_count++] = (struct header){name, slice_make(value, len)};

@@ -121,6 +121,9 @@ static int apply_claim(struct state *state, MDB_txn *txn, const struct state_cha
     journal_read_claim(&at->reader, change->key);
     at->claim_at.offset = change->offset;
     at->claim_at.used = false;
+    bool moved = change->position < 0 || change->position != at->claim_at.position;
+    at->claim_at.in_place = moved ? 1 : at->claim_at.in_place + 1;
+    at->claim_at.position = change->position;
     return rc;
 }
 
@@ -130,6 +133,7 @@ static int put_attempts(struct state *state, MDB_txn *txn, const struct state_ch
     memset(&entry, 0, sizeof(entry)); /* its padding goes to the disk */
     entry.first_ms = change->first_ms;
     entry.count = change->attempts;
+    entry.crashes = change->crashes;
     MDB_val k = state_val(change->key), v = {sizeof(entry), &entry};
     return mdb_put(txn, state->tables[ATTEMPTS], &k, &v, 0);
 }

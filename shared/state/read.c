@@ -64,7 +64,12 @@ bool state_find_outcome(struct state *state, struct slice command_id, struct sta
     return true;
 }
 
-bool state_attempts(struct state *state, struct slice command_id, int *ret_attempts, int64_t *ret_first_ms)
+int state_claims_in_place(const struct state *state)
+{
+    return state->claim_at.in_place;
+}
+
+bool state_attempts(struct state *state, struct slice command_id, int *ret_attempts, int64_t *ret_first_ms, int *ret_crashes)
 {
     struct attempts_entry entry;
     MDB_txn *txn = reads(state);
@@ -74,6 +79,7 @@ bool state_attempts(struct state *state, struct slice command_id, int *ret_attem
     memcpy(&entry, v.mv_data, sizeof(entry));
     *ret_attempts = entry.count;
     *ret_first_ms = entry.first_ms;
+    *ret_crashes = entry.crashes;
     return true;
 }
 

@@ -2,7 +2,7 @@
 /*
  * Internal to state/, and the only file that includes lmdb.h: LMDB behind state.h, one environment a partition, eight tables.
  *
- *   meta      "format", "binding", "checkpoint", "claim", "claim_at"
+ *   meta      "format", "binding", "checkpoint", "claim", "claim_at" (struct claim_at)
  *   entities  key -> version, time, exists, state  (int64 keys as 8 bytes, big endian, sign flipped: numeric order)
  *   outcomes  command id -> fixed fields, then fingerprint, body, content type, location
  *   times     time (8 bytes, big endian) + command id -> nothing, to find what is too old
@@ -31,6 +31,8 @@ enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, GONE, SPENT, ATTEMPTS, TA
 struct claim_at {
     int64_t offset; /* -1: there was none */
     bool used;
+    int32_t in_place; /* claims in a row from the same command offset */
+    int64_t position; /* that offset */
 };
 
 struct state {
@@ -54,7 +56,7 @@ struct entity_head {
 
 struct attempts_entry {
     int64_t first_ms;
-    int32_t count;
+    int32_t count, crashes;
 };
 
 struct outcome_head {

@@ -17,6 +17,7 @@
 #include "worker/recover.h"
 #include "worker/repeat.h"
 #include "worker/settle.h"
+#include "worker/suspects.h"
 #include "worker/work.h"
 
 /* A deadline further off is none to a job: in nanoseconds it might not fit. */
@@ -154,6 +155,17 @@ void dispatch_again(struct work *work)
         run(work);
 }
 
+void dispatch_admitted(struct work *work)
+{
+    struct partition *p = work->partition;
+    if (must_queue(work)) {
+        work_move(work, WORK_QUEUED);
+        work_queue_add(&p->waiting, work);
+        return;
+    }
+    start(work);
+}
+
 void dispatch_command(struct work *work)
 {
     struct partition *p = work->partition;
@@ -184,12 +196,8 @@ void dispatch_command(struct work *work)
         partition_forward(work, home);
         return;
     }
-    if (must_queue(work)) {
-        work_move(work, WORK_QUEUED);
-        work_queue_add(&p->waiting, work);
-        return;
-    }
-    start(work);
+    if (!suspects_hold(work))
+        dispatch_admitted(work);
 }
 
 /* ---- when something has ended ---- */

@@ -16,6 +16,8 @@ void dispatch_bury(struct work *work, int status, const char *detail);
 void dispatch_too_large(struct work *work);
 /** Its answer does not: says so instead. */
 void dispatch_answer_too_large(struct work *work);
+/** Starts a command that is in its right place, or queues it behind others of its key. */
+void dispatch_admitted(struct work *work);
 /** Runs a command again that was put aside. */
 void dispatch_again(struct work *work);
 /** Settles a command that was put aside and will not be run. */

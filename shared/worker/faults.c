@@ -11,6 +11,7 @@
 #include "worker/partition.h"
 #include "worker/retry.h"
 #include "worker/settle.h"
+#include "worker/suspects.h"
 #include "worker/work.h"
 
 /* This long before its deadline a command that waits for a dependency is answered instead: the answer must arrive in time. */
@@ -36,6 +37,7 @@ static void put_aside(struct work *work, int64_t due_ns)
     work_move(work, WORK_RETRYING);
     partition_table(work);
     work_queue_add(&p->retrying, work);
+    suspects_passed(work);
 }
 
 static bool answer_is_due(const struct work *work)
@@ -80,7 +82,7 @@ void faults_abandon(struct work *work)
 
 /* ---- counting ---- */
 
-static void count_attempt(struct work *work)
+void faults_note(struct work *work)
 {
     struct partition *p = work->partition;
     struct work *note = work_new(p, NULL);
@@ -92,7 +94,8 @@ static void count_attempt(struct work *work)
     note->key = slice_make(note->id, prefix + work->cmd.id.len);
     note->letter = LETTER_ATTEMPTS;
     note->attempts = work->attempts;
-    note->first_attempt_ms = work->first_attempt_ms;
+    note->crashes = work->crashes;
+    note->first_attempt_ms = work->first_attempt_ms ? work->first_attempt_ms : clock_wall_ms();
     buf_append_text(&note->decision.state, "{\"reason\":");
     buf_append_json(&note->decision.state, buf_slice(&work->reason));
     buf_append_text(&note->decision.state, "}");
@@ -126,7 +129,8 @@ void faults_forget(struct work *work)
 static void recall(struct work *work, int64_t now_ms)
 {
     if (work->attempts == 0)
-        work->noted = state_attempts(work->partition->state, work->cmd.id, &work->attempts, &work->first_attempt_ms);
+        work->noted = state_attempts(work->partition->state, work->cmd.id, &work->attempts, &work->first_attempt_ms,
+                                     &work->crashes);
     if (work->first_attempt_ms == 0)
         work->first_attempt_ms = now_ms;
 }
@@ -213,7 +217,7 @@ bool faults_postpone(struct work *work)
     }
     worker->count.retries++;
     put_aside(work, clock_mono_ns() + delay_ms * CLOCK_NS_PER_MS);
-    count_attempt(work); /* last: the claim may end by it, and the work with it */
+    faults_note(work); /* last: the claim may end by it, and the work with it */
     return true;
 }
 

@@ -19,6 +19,8 @@ bool faults_postpone(struct work *work);
 void faults_abandon(struct work *work);
 /** A command that failed before is decided now: its count may be forgotten. Appends; the partition may give up its claim. */
 void faults_forget(struct work *work);
+/** Appends the count of a command's attempts and crashes. The partition may give up its claim, and the work be gone. */
+void faults_note(struct work *work);
 /** Runs what is due. */
 void faults_tick(struct partition *p, int64_t now_ns);
 

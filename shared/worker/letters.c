@@ -59,6 +59,7 @@ void letters_attempts(struct work *work, struct headers *ret_headers, struct rec
 {
     struct partition *p = work->partition;
     const struct attempts attempts = {.count = work->attempts,
+                                      .crashes = work->crashes,
                                       .first_ms = work->first_attempt_ms,
                                       .writer = slice_make(p->writer.claim.id, p->writer.claim.len)};
     envelope_encode_attempts(&attempts, ret_headers);
@@ -75,6 +76,7 @@ void letters_claim(struct work *work, struct slice id, struct headers *ret_heade
     headers_add(ret_headers, "ce_type", SLICE("roundtrip.claimed"));
     headers_add(ret_headers, "ce_id", id);
     headers_add(ret_headers, "ce_source", slice_of(p->worker->instance));
+    headers_add_int(ret_headers, ENVELOPE_CLAIM_POSITION, p->position < 0 ? 0 : p->position);
     work->key = slice_make(work->id, (size_t)len);
     *ret_rec = (struct record){
         .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = SLICE("{}")};

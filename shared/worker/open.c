@@ -14,6 +14,7 @@
 #include "log.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
+#include "worker/suspects.h"
 #include "worker/work.h"
 
 #define DRAIN_MS         1500
@@ -150,6 +151,7 @@ static void on_revoked(void *arg, const int32_t *partitions, size_t count, bool 
     int err = 0;
     for (size_t i = 0; i < count && !lost && !worker->failed; i++) {
         struct partition *p = &worker->partitions[partitions[i]];
+        suspects_pardon(p);
         while (p->phase == PARTITION_SERVING && busy(p) && clock_mono_ns() < deadline) {
             serve_clients(worker);
             wait_briefly(worker);

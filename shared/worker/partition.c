@@ -19,6 +19,7 @@
 #include "worker/letters.h"
 #include "worker/dispatch.h"
 #include "worker/recover.h"
+#include "worker/suspects.h"
 #include "worker/work.h"
 
 #define RESTART_NS    (INT64_C(200) * CLOCK_NS_PER_MS)
@@ -251,7 +252,9 @@ static void event_delivered(struct work *work, const struct delivery *delivery)
     }
     if (work->letter != LETTER_EVENT)
         work_move(work, WORK_FINISHED);
-    else
+    if (work->letter == LETTER_ATTEMPTS)
+        suspects_counted(work);
+    else if (work->letter == LETTER_EVENT)
         partition_answer(work);
     release_readers(p);
 }
@@ -331,6 +334,7 @@ void partition_finish(struct work *work)
     work_move(work, WORK_FINISHED);
     if (work->msg && offsets_finish(&p->offsets, work->msg->rec.offset))
         p->floor_dirty = true;
+    suspects_passed(work);
     work_release(work);
 }
 
@@ -399,6 +403,7 @@ static struct state_change change_of(const struct work *work)
                                      .kind = STATE_ATTEMPTS,
                                      .key = slice_make(work->key.p + prefix, work->key.len - prefix),
                                      .attempts = work->attempts,
+                                     .crashes = work->crashes,
                                      .first_ms = work->first_attempt_ms};
     }
     return (struct state_change){
@@ -467,6 +472,8 @@ void partition_tick(struct partition *p, int64_t now_ns)
         partition_apply(p);
     faults_tick(p, now_ns);
     if (p->phase == PARTITION_SERVING)
+        suspects_tick(p);
+    if (p->phase == PARTITION_SERVING)
         steer_flow(p);
 }
 
@@ -476,6 +483,8 @@ int64_t partition_due_ns(const struct partition *p)
         return p->retry_ns;
     if (p->phase != PARTITION_SERVING)
         return INT64_MAX;
+    if (p->suspects.first && !p->worker->turn)
+        return 0;
     int64_t apply_ns = p->final_count > 0 ? p->final_since_ns + PARTITION_APPLY_NS : INT64_MAX;
     return apply_ns < p->retry_due_ns ? apply_ns : p->retry_due_ns;
 }

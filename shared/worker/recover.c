@@ -19,6 +19,7 @@
 #include "log.h"
 #include "worker/letters.h"
 #include "worker/partition.h"
+#include "worker/suspects.h"
 #include "worker/replay.h"
 #include "worker/work.h"
 
@@ -29,11 +30,15 @@
 
 static void clear(struct partition *p)
 {
+    if (p->worker->turn && p->worker->turn->partition == p)
+        p->worker->turn = NULL;
     work_orphan_all(p);
     work_queue_init(&p->journal);
     work_queue_init(&p->readers);
     work_queue_init(&p->waiting);
     work_queue_init(&p->retrying);
+    work_queue_init(&p->suspects);
+    p->suspect_until = -1;
     p->retry_due_ns = INT64_MAX;
     for (size_t i = 0; i < PARTITION_BUCKETS; i++)
         p->by_key[i] = p->by_id[i] = NULL;
@@ -141,6 +146,7 @@ static void serve(struct partition *p)
         recover_restart(p, "its commands cannot be read", RESTART_NS);
         return;
     }
+    suspects_begin(p);
     p->phase = PARTITION_SERVING;
     p->idle_check_ns = clock_mono_ns() + IDLE_CHECK_NS;
     log_info("partition serves",

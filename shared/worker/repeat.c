@@ -8,7 +8,7 @@
 #include "worker/settle.h"
 
 /* The outcome of an earlier delivery: from the tables when the event is young, else from the local copy. */
-static bool known_outcome(struct work *work, struct state_outcome *ret_outcome)
+static bool known_outcome(const struct work *work, struct state_outcome *ret_outcome)
 {
     struct partition *p = work->partition;
     const struct work *young = partition_by_id(p, work->cmd.id);
@@ -38,6 +38,12 @@ static void replay_outcome(struct work *work, const struct state_outcome *outcom
         work->answer.content_type = SLICE_NONE;
     work->partition->worker->count.replayed++;
     partition_answer_later(work);
+}
+
+bool repeat_is_known(const struct work *work)
+{
+    struct state_outcome outcome;
+    return work->op->kind == OPERATION_WRITE && known_outcome(work, &outcome) && outcome.binding;
 }
 
 bool repeat_answer(struct work *work)

@@ -8,4 +8,7 @@
 /** True when the command is a repetition and is answered with its outcome, or refused since it is another command. */
 bool repeat_answer(struct work *work);
 
+/** Would repeat_answer() deal with it? */
+bool repeat_is_known(const struct work *work);
+
 #endif

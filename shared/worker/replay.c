@@ -41,6 +41,7 @@ static bool attempts_change(struct partition *p, const struct record *rec, const
                                             .offset = rec->offset,
                                             .key = attempts.command_id,
                                             .attempts = attempts.count,
+                                            .crashes = attempts.crashes,
                                             .first_ms = attempts.first_ms};
     } else {
         return false;
@@ -56,7 +57,10 @@ bool replay_change(struct partition *p, const struct record *rec, struct state_c
     struct slice claim_id = envelope_claim_of(rec);
     if (claim_id.p) {
         journal_read_claim(&p->reader, claim_id);
-        *ret_change = (struct state_change){.kind = STATE_CLAIM, .offset = rec->offset, .key = claim_id};
+        *ret_change = (struct state_change){.kind = STATE_CLAIM,
+                                            .offset = rec->offset,
+                                            .key = claim_id,
+                                            .position = envelope_claim_position(rec)};
         return true;
     }
     struct tombstone tombstone;

@@ -97,6 +97,8 @@ struct work {
 
     /* faults */
     int attempts; /* failed ones, in all processes */
+    int crashes;  /* ended processes it was alone in */
+    bool cleared; /* suspects.c: its count stands in the log */
     int64_t first_attempt_ms, due_ns;
     bool probe;         /* its breaker waits for how it ends */
     bool noted;         /* the log has a count of its attempts */
@@ -146,6 +148,8 @@ struct partition {
     int64_t final_since_ns;
     struct work_queue readers;   /* READING, in order */
     struct work_queue waiting;   /* QUEUED, in order */
+    struct work_queue suspects;  /* QUEUED, each for its turn: suspects.c */
+    int64_t suspect_until;       /* commands below this offset are suspects; -1: none */
     struct work_queue retrying;  /* RETRYING */
     int64_t retry_due_ns;        /* the earliest of them */
     struct work *by_key[PARTITION_BUCKETS], *by_id[PARTITION_BUCKETS];
@@ -179,6 +183,8 @@ struct worker {
     struct pool *pool;
     struct partition *partitions; /* partition_count of them */
     bool assigned_once, ready, failed, stopping;
+    bool suspicious;   /* some partition has suspects: all commands of this process take turns */
+    struct work *turn; /* whose it is */
     int64_t commit_ns, sweep_ns;
     int32_t sweep_next;
     struct progress replay;

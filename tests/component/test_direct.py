@@ -145,6 +145,19 @@ class DirectProducers(ClusterTest):
                 self.assertEqual(dead.text("__dlq.errors.delivery.count"), "1")
                 self.assertEqual(dead.text("__dlq.errors.message"), reply.json()["detail"])
 
+    def test_more_headers_than_are_read_are_no_way_around_the_contract(self):
+        self.call("item.create", "3145", item(3145))
+        many = {f"x-{i}": "v" for i in range(60)}
+        many.update({"ce_id": "behind-60", "if-match": '"77"', "ce_expirytime": "2001-01-01T00:00:00Z"})
+        own = {"ce_type": "item.put", "kafka_replyTopic": "replies.direct", "kafka_replyPartition": b"0", "kafka_correlationId": "many"}
+        partition, offset = self.direct.send("item.commands", "3145", item(3145, "x"), {**own, **many})
+        reply = self.replies.find(lambda r: r.text("kafka_correlationId") == "many")
+        self.assertEqual(reply.text(":status"), "400")
+        self.assertIn("48 headers", reply.json()["detail"])
+        dead = self.dead.find(lambda r: r.text("__dlq.errors.offset") == str(offset) and r.text("__dlq.errors.partition") == str(partition))
+        self.assertEqual(dead.key, b"3145")
+        self.assertEqual(self.http().get("/items/3145").header("etag"), '"1"')
+
     def test_a_bad_body_is_the_callers_fault_not_a_dead_letter(self):
         reply = self.call("item.create", "3150", b"{'id':3150}")
         self.assertIn(reply.text(":status"), ("400", "422"))

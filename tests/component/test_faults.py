@@ -1,72 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a handler's dependency fails: attempts that keep order, dead letters, outages. tests/trial-worker fails on demand."""
 
-import datetime
 import time
-import uuid
 
-from cluster import ClusterTest
-from kafka_client import Direct, Watch
 from processes import BROKER, SLACK
+from trial import TrialTest
 
 OUTAGE = 60 if BROKER == "kafka" else 6
 
 
-class Faults(ClusterTest):
-    options = {"gateways": 0, "item_workers": 0, "compute_workers": 0, "trial_workers": 1,
-               "worker_flags": ["--breaker-pause-max", "2s"]}
+class Faults(TrialTest):
     weight = 60
-
-    def setUp(self):
-        self.direct = Direct(self.cluster.bootstrap)
-        self.replies = Watch(self.cluster.bootstrap, "replies.direct")
-        self.dead = Watch(self.cluster.bootstrap, "dlq.trial.commands")
-        for watch in (self.replies, self.dead):
-            self.addCleanup(watch.close)
-
-    def ask(self, key, body=b'"x"', type="trial.put", seconds=None, **headers):
-        """Sends without waiting; the command's id, which is the correlation id too."""
-        id = headers.pop("id", None) or uuid.uuid4().hex
-        own = {"ce_type": type, "ce_id": id, "kafka_replyTopic": "replies.direct", "kafka_correlationId": id}
-        if seconds:
-            end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
-            own["ce_expirytime"] = end.isoformat()
-        self.direct.send("trial.commands", key, body, own)
-        return id
-
-    def answer(self, id, seconds=20, skip=0):
-        found = []
-
-        def matches(record):
-            if record.text("ce_correlationid") == id and record not in found:
-                found.append(record)
-            return record in found[skip:]
-        reply = self.replies.find(matches, seconds)
-        self.assertIsNotNone(reply, f"no reply to {id}")
-        return reply
-
-    def dead_letters(self, id):
-        self.dead.poll(0.3)
-        return [r for r in self.dead.seen if r.text("ce_id") == id]
-
-    def fail(self, key, times):
-        (self.cluster.trial / f"fail-{key}").write_text(f"{times}\n")
-
-    def calls(self, key):
-        return [line.split(" ", 1)[1] for line in (self.cluster.trial / "calls").read_text().splitlines()
-                if line.split(" ", 1)[0] == key]
 
     def test_a_transient_fault_is_tried_again(self):
         for type in ("trial.put", "trial.pooled"):
             with self.subTest(type):
                 key = f"again-{type}"
-                self.fail(key, 3)
+                self.fail_times(key, 3)
                 reply = self.answer(self.ask(key, type=type))
                 self.assertEqual((reply.text(":status"), reply.text("etag")), ("200", '"1"'))
                 self.assertEqual(len(self.calls(key)), 4)
 
     def test_order_is_kept_and_others_are_not_delayed(self):
-        self.fail("slow", 4)
+        self.fail_times("slow", 4)
         ids = [self.ask("slow", f'"{i}"'.encode()) for i in range(3)]
         look = self.ask("slow", None, type="trial.look")
         times = []
@@ -81,7 +37,7 @@ class Faults(ClusterTest):
         print(f"other keys while one retries: p99 {sorted(times)[98] * 1000:.1f} ms", flush=True)
 
     def test_attempts_used_up_is_a_dead_letter_and_does_not_bind(self):
-        self.fail("never", 1000)
+        self.fail_times("never", 1000)
         id = self.ask("never")
         reply = self.answer(id)
         self.assertEqual(reply.text(":status"), "503")
@@ -92,7 +48,7 @@ class Faults(ClusterTest):
         self.assertEqual(letter.text("__dlq.errors.class"), "exhausted")
         self.assertEqual(letter.text("__dlq.errors.message"), "the dependency does not answer")
         self.assertEqual(len(self.calls("never")), 5)
-        self.fail("never", 2)  # and when it works, its attempts are counted anew
+        self.fail_times("never", 2)  # and when it works, its attempts are counted anew
         self.ask("never", id=id)
         again = self.answer(id, skip=1)
         self.assertEqual((again.text(":status"), again.text("ce_replayed")), ("200", None))
@@ -107,7 +63,7 @@ class Faults(ClusterTest):
         self.assertEqual(len(self.calls("bad")), 1)
 
     def test_attempts_survive_a_kill(self):
-        self.fail("killed", 1000)
+        self.fail_times("killed", 1000)
         id = self.ask("killed", type="trial.slow")
         for calls in (2, 4):
             self.wait_for("some attempts", lambda: len(self.calls("killed")) >= calls, 20)
@@ -117,7 +73,7 @@ class Faults(ClusterTest):
         self.assertEqual(len(self.calls("killed")), 6)
 
     def test_a_deadline_that_comes_first_is_answered_in_time(self):
-        self.fail("hurry", 1000)
+        self.fail_times("hurry", 1000)
         began = time.monotonic()
         reply = self.answer(self.ask("hurry", type="trial.slow", seconds=1.5))
         self.assertEqual((reply.text(":status"), reply.text("retry-after")), ("503", "1"))

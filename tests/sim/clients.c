@@ -128,19 +128,24 @@ static int new_request(void)
 {
     static const char *const types[] = {"thing.create", "thing.create", "thing.put",  "thing.append", "thing.append",
                                         "thing.work",   "thing.delete", "thing.get",  "thing.get",    "thing.get",
-                                        "thing.get",    "thing.append", "thing.odd"};
+                                        "thing.get",    "thing.append", "thing.odd",    "thing.bomb"};
     assert(request_count < REQUESTS_MAX);
     int number = request_count++;
     struct request *request = &requests[number];
     size_t type = sim_below(100) == 0 ? 12 : sim_below(12);
+    if (world.profile.bombs > 0 && sim_below(60) == 0) {
+        world.profile.bombs--;
+        type = 13;
+    }
     *request = (struct request){.type = types[type],
                                 .key = 1 + (int)sim_below(SIM_KEYS),
                                 .read = strcmp(types[type], "thing.get") == 0,
                                 .unknown = type == 12,
+                                .bomb = type == 13,
                                 .waits = sim_below(10) != 0,
                                 .last_fact = -1};
     request->home = request->key % SIM_PARTITIONS;
-    if (sim_below(12) != 0)
+    if (sim_below(12) != 0 && !request->bomb) /* one bomb, one record */
         snprintf(request->id, sizeof(request->id), "c%d", number);
     snprintf(request->body, sizeof(request->body), "b%d;", number);
     return number;

@@ -11,7 +11,7 @@ struct request {
     const char *type;
     int key;
     char id[48], body[16]; /* id "": the position of its only record is its id */
-    bool read, unknown, waits;
+    bool read, unknown, bomb, waits;
     int32_t home;
     int sends, landed, status; /* status: of the first answer; 0: none */
     int facts, effects, last_fact; /* kept by checks.c: of its valid events */

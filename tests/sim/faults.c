@@ -22,6 +22,7 @@ struct profile profile_draw(uint64_t seed)
                             .fault_ns = aged ? 8 * SIM_S : 300 * SIM_MS + (int64_t)sim_below(3 * SIM_S),
                             .hiccup = hiccups[sim_below(4)],
                             .wire_ns = wires[sim_below(3)],
+                            .bombs = !aged && sim_below(6) == 0 ? 1 + (int)sim_below(2) : 0,
                             .faulty = sim_below(2) ? (unsigned)sim_below(40) : !aged && sim_below(3) == 0 ? 600 : 0};
 }
 

@@ -16,6 +16,13 @@ static void create(const struct call *call, struct decision *d)
     decide_put(d, 201);
 }
 
+/* Ends its process, always. */
+static void bomb(const struct call *call, struct decision *d)
+{
+    process_kill(world.current);
+    decide_status(d, 200); /* a ghost's decision */
+}
+
 static void put(const struct call *call, struct decision *d)
 {
     if (!call->before.exists) {
@@ -72,6 +79,7 @@ static const struct operation operations[] = {
     {.type = "thing.append", .kind = OPERATION_WRITE, .handler = append, .event_type = "thing.replaced"},
     {.type = "thing.work", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = append, .event_type = "thing.worked"},
     {.type = "thing.delete", .kind = OPERATION_WRITE, .handler = delete, .event_type = "thing.deleted"},
+    {.type = "thing.bomb", .kind = OPERATION_WRITE, .handler = bomb},
     {.type = "thing.get", .kind = OPERATION_READ, .handler = get},
     {.type = NULL},
 };

@@ -7,6 +7,7 @@
  *   thing.append  its body behind the state before: shows a lost or doubled effect in the state itself
  *   thing.work    the same, on the pool
  *   thing.delete  404 or 204
+ *   thing.bomb    ends the process
  *   thing.get     404, 200, or 202 while a pooled write of the key runs
  */
 #ifndef ROUNDTRIP_SIM_SERVICE_H

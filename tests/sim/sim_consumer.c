@@ -214,11 +214,16 @@ static int64_t end_of_events(int32_t partition)
     return broker_end_offset(TOPIC_EVENTS, partition);
 }
 
+static int64_t end_of_commands(int32_t partition)
+{
+    return broker_end_offset(TOPIC_COMMANDS, partition);
+}
+
 int reader_watermarks(struct reader *reader, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
                       struct bus_error *ret_error)
 {
     *ret_low = 0;
-    if (ask(RETRY_NS, end_of_events, partition, ret_high))
+    if (ask(RETRY_NS, broker_topic(topic) == TOPIC_EVENTS ? end_of_events : end_of_commands, partition, ret_high))
         return 0;
     snprintf(ret_error->text, sizeof(ret_error->text), "no broker answers");
     return -ETIMEDOUT;

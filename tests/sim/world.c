@@ -136,7 +136,7 @@ void sim_trace_bytes(struct slice bytes)
         sim_trace((unsigned char)bytes.p[i]);
 }
 
-static void print(const char *kind, const char *format, va_list args)
+static void __attribute__((format(printf, 2, 0))) print(const char *kind, const char *format, va_list args)
 {
     char text[1024];
     vsnprintf(text, sizeof(text), format, args);

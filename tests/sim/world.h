@@ -36,6 +36,7 @@ struct profile {
     int64_t think_ns, fault_ns; /* mean time between a client's requests, between faults */
     unsigned hiccup;            /* calls of the world in a million that delay, freeze or kill their process */
     int64_t wire_ns;            /* usual latency, one way */
+    int bombs;                  /* commands that end whoever works on them */
     unsigned faulty;            /* appends and reads in a thousand whose handler meets a fault */
 };
 

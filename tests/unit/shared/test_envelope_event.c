@@ -171,7 +171,7 @@ static void attempts_are_counted(void **unused)
     struct headers headers;
     struct attempts read;
     struct tombstone tombstone;
-    const struct attempts written = {.writer = SLICE("w-1"), .count = 3, .first_ms = INT64_C(1767225600123)};
+    const struct attempts written = {.writer = SLICE("w-1"), .count = 3, .crashes = 1, .first_ms = INT64_C(1767225600123)};
     envelope_encode_attempts(&written, &headers);
     struct record rec = {
         .key = SLICE("__attempts/id/1"), .value = SLICE("{}"), .headers = headers.list, .header_count = headers.count};
@@ -179,6 +179,7 @@ static void attempts_are_counted(void **unused)
     assert_true(slice_is(read.command_id, "id/1"));
     assert_true(slice_is(read.writer, "w-1"));
     assert_int_equal(read.count, 3);
+    assert_int_equal(read.crashes, 1);
     assert_int_equal(read.first_ms, INT64_C(1767225600123));
     rec.key = SLICE("__attempts/");
     assert_false(envelope_decode_attempts(&rec, &read));
