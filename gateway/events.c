@@ -12,6 +12,7 @@
 
 /** Events taken in a row before replies are looked after. */
 #define BURST 64
+#define END_TIMEOUT_MS 500
 
 int events_open(struct events *events, const struct events_options *options, struct bus_error *ret_error)
 {
@@ -33,6 +34,7 @@ void events_close(struct events *events)
         for (int32_t p = 0; p < log->partitions; p++)
             reader_remove(events->reader, log->topic, p);
         free(log->claims);
+        free(log->ends);
     }
     reader_close(events->reader);
     *events = (struct events){.reader = NULL};
@@ -46,11 +48,16 @@ int events_fd(const struct events *events)
 /* As many partitions as commands have: a worker does not start when they differ. */
 static void begin(struct events *events, struct event_log *log, int32_t partitions)
 {
+    free(log->claims);
+    free(log->ends);
     log->claims = calloc((size_t)partitions, sizeof(*log->claims));
-    if (!log->claims)
+    log->ends = calloc((size_t)partitions, sizeof(*log->ends));
+    if (!log->claims || !log->ends)
         return; /* tried again at the next turn */
     log->partitions = partitions;
     for (int32_t p = 0; p < partitions; p++) {
+        if (reader_end(events->reader, log->topic, p, END_TIMEOUT_MS, &log->ends[p]) != 0)
+            log->ends[p] = 0;
         int err = reader_add(events->reader, log->topic, p, READER_TAIL(EVENTS_TAIL));
         if (err)
             log_warn("keys used at other gateways are not all seen", "topic=%s partition=%d error=\"%s\"",
@@ -58,14 +65,40 @@ static void begin(struct events *events, struct event_log *log, int32_t partitio
     }
 }
 
-void events_advance(struct events *events)
+static bool all_read(const struct events *events)
 {
+    for (size_t i = 0; i < events->log_count; i++) {
+        const struct event_log *log = &events->logs[i];
+        for (int32_t p = 0; p < log->partitions; p++) {
+            if (log->ends[p] > 0)
+                return false;
+        }
+        if (log->partitions == 0)
+            return false;
+    }
+    return true;
+}
+
+void events_advance(struct events *events, int64_t now_ns)
+{
+    struct health *health = events->options.health;
+    if (health_has(health, HEALTH_KEYS))
+        return;
     for (size_t i = 0; i < events->log_count; i++) {
         struct event_log *log = &events->logs[i];
         int32_t partitions = atomic_load(&log->service->partitions);
         if (log->partitions == 0 && partitions > 0)
             begin(events, log, partitions);
+        if (log->partitions > 0 && events->deadline_ns == 0)
+            events->deadline_ns = now_ns + EVENTS_WAIT_NS;
     }
+    bool late = events->deadline_ns && now_ns >= events->deadline_ns;
+    if (!late && !all_read(events))
+        return;
+    if (!all_read(events))
+        log_warn("not all keys used before the start are known; others' second use may not be refused", "waited_ms=%d",
+                 (int)(EVENTS_WAIT_NS / CLOCK_NS_PER_MS));
+    health_set(health, HEALTH_KEYS, true);
 }
 
 bool events_binds(struct journal_reader *reader, const struct record *rec, struct slice *ret_id)
@@ -90,7 +123,12 @@ static void take(struct events *events, const struct record *rec, int64_t now_ms
     struct slice id;
     for (size_t i = 0; i < events->log_count; i++) {
         struct event_log *log = &events->logs[i];
-        if (strcmp(rec->topic, log->topic) != 0 || !events_binds(&log->claims[rec->partition], rec, &id))
+        if (strcmp(rec->topic, log->topic) != 0)
+            continue;
+        bool binds = events_binds(&log->claims[rec->partition], rec, &id);
+        if (rec->offset + 1 >= log->ends[rec->partition])
+            log->ends[rec->partition] = 0;
+        if (!binds)
             continue;
         idempotency_bind(events->options.keys, id, rec->key, rec->timestamp_ms, now_ms);
         stats_add(&events->options.stats->bound);

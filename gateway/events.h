@@ -9,6 +9,8 @@
 #define ROUNDTRIP_GATEWAY_EVENTS_H
 
 #include "bus/reader.h"
+#include "clock.h"
+#include "health.h"
 #include "idempotency.h"
 #include "journal.h"
 #include "link.h"
@@ -16,11 +18,14 @@
 
 /** Records of each partition that are read at the start. */
 #define EVENTS_TAIL 2000
+/** Readiness waits this long at most for them. */
+#define EVENTS_WAIT_NS (INT64_C(5000) * CLOCK_NS_PER_MS)
 
 struct events_options {
     const struct bus_settings *bus;
     const struct link *link;
     struct idempotency *keys;
+    struct health *health; /* HEALTH_KEYS: set when what was written before the start is read, or after EVENTS_WAIT_NS */
     struct stats *stats;
 };
 
@@ -29,6 +34,7 @@ struct event_log {
     char topic[128];
     int32_t partitions;            /* 0: not read yet */
     struct journal_reader *claims; /* of each partition */
+    int64_t *ends;                 /* of each partition: the log's end at the start; 0: it has been read */
 };
 
 /** Bus thread only, but for events_open() before and events_close() after it runs. */
@@ -37,6 +43,7 @@ struct events {
     struct reader *reader;
     struct event_log logs[ROUTES_SERVICES_MAX];
     size_t log_count;
+    int64_t deadline_ns; /* 0: not begun */
 };
 
 /** After link_open(). 0 or -errno and `ret_error`; waits for nothing. */
@@ -45,8 +52,8 @@ int events_open(struct events *events, const struct events_options *options, str
 void events_close(struct events *events);
 int events_fd(const struct events *events); /* edge: read until events_read() says that there is no more */
 
-/** Begins to read the logs whose partitions have become known. Does not wait. */
-void events_advance(struct events *events);
+/** Begins to read the logs whose partitions have become known: asks the broker for their ends. Says when it is done. */
+void events_advance(struct events *events, int64_t now_ns);
 /** Takes what has come, some of it; true when there may be more. `now_ms`: wall clock. */
 bool events_read(struct events *events, int64_t now_ms);
 

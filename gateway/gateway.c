@@ -137,6 +137,7 @@ static int open_bus(struct gateway *gateway)
     const struct replies_options replies = {
         .link = &gateway->link,
         .events = &gateway->events,
+        .health = &gateway->health,
         .keys = gateway->keys,
         .pending = gateway->pending,
         .health = &gateway->health,

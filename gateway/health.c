@@ -11,6 +11,7 @@ static const struct {
     {HEALTH_TOPICS, "the topics are not known yet (make them with roundtrip-topics)"},
     {HEALTH_PRODUCER, "the producer is not warm yet"},
     {HEALTH_REPLIES, "its reply partition is not read yet"},
+    {HEALTH_KEYS, "the Idempotency-Keys used last are not known yet"},
 };
 
 void health_init(struct health *health, const char *instance)

@@ -16,8 +16,9 @@ enum health_need {
     HEALTH_REPLIES = 1 << 2,  /* the reply partition is read, from an offset that is known */
     HEALTH_KAFKA = 1 << 3,    /* a broker can be reached */
     HEALTH_OPEN = 1 << 4,     /* it is not shutting down */
+    HEALTH_KEYS = 1 << 5,     /* keys used before it started are known */
 };
-#define HEALTH_ALL (HEALTH_TOPICS | HEALTH_PRODUCER | HEALTH_REPLIES | HEALTH_KAFKA | HEALTH_OPEN)
+#define HEALTH_ALL (HEALTH_TOPICS | HEALTH_PRODUCER | HEALTH_REPLIES | HEALTH_KAFKA | HEALTH_OPEN | HEALTH_KEYS)
 
 struct health {
     const char *instance; /* fixed after init */

@@ -162,7 +162,7 @@ static void *run(void *arg)
         producer_serve(replies->options.link->producer, now_ns);
         expire(replies, now_ns);
         link_advance(replies->options.link, now_ns);
-        events_advance(replies->options.events);
+        events_advance(replies->options.events, now_ns);
         announce(replies, &was_ready);
     }
     return NULL;

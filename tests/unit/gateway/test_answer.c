@@ -176,7 +176,7 @@ static void readiness_names_what_is_missing(void **unused)
     health_init(&health, "g\"1");
     health_live(&health, &answer);
     assert_int_equal(answer.status, 200);
-    health_set(&health, HEALTH_KAFKA | HEALTH_TOPICS | HEALTH_PRODUCER, true);
+    health_set(&health, HEALTH_KAFKA | HEALTH_TOPICS | HEALTH_PRODUCER | HEALTH_KEYS, true);
     health_ready(&health, &answer);
     assert_int_equal(answer.status, 503);
     assert_true(body_has(&answer, "reply partition"));
