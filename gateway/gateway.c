@@ -127,7 +127,11 @@ static int open_bus(struct gateway *gateway)
         log_error("cannot set up Kafka", "error=\"%s\"", error.text);
         return err;
     }
-    const struct events_options events = {&gateway->bus, &gateway->link, gateway->keys, &gateway->stats};
+    const struct events_options events = {.bus = &gateway->bus,
+                                          .link = &gateway->link,
+                                          .keys = gateway->keys,
+                                          .health = &gateway->health,
+                                          .stats = &gateway->stats};
     err = events_open(&gateway->events, &events, &error);
     if (err) {
         log_error("cannot set up Kafka", "error=\"%s\"", error.text);
@@ -137,7 +141,6 @@ static int open_bus(struct gateway *gateway)
     const struct replies_options replies = {
         .link = &gateway->link,
         .events = &gateway->events,
-        .health = &gateway->health,
         .keys = gateway->keys,
         .pending = gateway->pending,
         .health = &gateway->health,
