@@ -12,7 +12,6 @@
 
 #include "broken.h"
 #include "clock.h"
-#include "hash.h"
 #include "log.h"
 #include "worker/etag.h"
 #include "worker/faults.h"
@@ -23,81 +22,6 @@
 #include "worker/work.h"
 
 #define RESTART_NS    (INT64_C(200) * CLOCK_NS_PER_MS)
-
-/* ---- tables of tentative state ---- */
-
-static size_t bucket(struct slice s)
-{
-    return hash_slice(s) & (PARTITION_BUCKETS - 1);
-}
-
-struct work *partition_by_key(const struct partition *p, struct slice key)
-{
-    for (struct work *work = p->by_key[bucket(key)]; work; work = work->by_key) {
-        if (!work_undecided(work) && slice_equal(work->key, key))
-            return work;
-    }
-    return NULL;
-}
-
-struct work *partition_running(const struct partition *p, struct slice key)
-{
-    for (struct work *work = p->by_key[bucket(key)]; work; work = work->by_key) {
-        if (work_undecided(work) && slice_equal(work->key, key))
-            return work;
-    }
-    return NULL;
-}
-
-bool partition_retries(const struct partition *p, struct slice key)
-{
-    for (const struct work *work = p->by_key[bucket(key)]; work; work = work->by_key) {
-        if (work->stage == WORK_RETRYING && work->op->place == RUN_INLINE && slice_equal(work->key, key))
-            return true;
-    }
-    return false;
-}
-
-struct work *partition_by_id(const struct partition *p, struct slice id)
-{
-    for (struct work *work = p->by_id[bucket(id)]; work; work = work->by_id) {
-        if (slice_equal(work->cmd.id, id))
-            return work;
-    }
-    return NULL;
-}
-
-void partition_table(struct work *work)
-{
-    if (work->tabled)
-        return;
-    struct partition *p = work->partition;
-    struct work **head = &p->by_key[bucket(work->key)];
-    work->by_key = *head;
-    *head = work;
-    if (work->cmd.id.p) {
-        head = &p->by_id[bucket(work->cmd.id)];
-        work->by_id = *head;
-        *head = work;
-    }
-    work->tabled = true;
-}
-
-void partition_untable(struct work *work)
-{
-    struct partition *p = work->partition;
-    struct work **at = &p->by_key[bucket(work->key)];
-    while (*at != work)
-        at = &(*at)->by_key;
-    *at = work->by_key;
-    if (work->cmd.id.p) {
-        at = &p->by_id[bucket(work->cmd.id)];
-        while (*at != work)
-            at = &(*at)->by_id;
-        *at = work->by_id;
-    }
-    work->tabled = false;
-}
 
 /* ---- commands in ---- */
 
@@ -376,80 +300,7 @@ void partition_delivered(void *arg, const struct delivery *delivery)
     }
 }
 
-/* ---- the local copy ---- */
-
-static struct state_change removal_of(const struct work *work)
-{
-    const struct record tombstone = {.key = work->key};
-    struct tombstone read;
-    if (!envelope_decode_tombstone(&tombstone, &read))
-        return (struct state_change){.offset = work->event_offset, .kind = STATE_IGNORED};
-    return (struct state_change){.offset = work->event_offset,
-                                 .kind = read.claim_id.p      ? STATE_CLAIM_REMOVED
-                                         : read.attempts_of.p ? STATE_ATTEMPTS_REMOVED
-                                                              : STATE_REMOVED,
-                                 .key = read.claim_id.p      ? read.claim_id
-                                        : read.attempts_of.p ? read.attempts_of
-                                                             : work->key};
-}
-
-static struct state_change change_of(const struct work *work)
-{
-    if (work->letter == LETTER_REMOVAL)
-        return removal_of(work);
-    if (work->letter == LETTER_ATTEMPTS) {
-        const size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
-        return (struct state_change){.offset = work->event_offset,
-                                     .kind = STATE_ATTEMPTS,
-                                     .key = slice_make(work->key.p + prefix, work->key.len - prefix),
-                                     .attempts = work->attempts,
-                                     .crashes = work->crashes,
-                                     .first_ms = work->first_attempt_ms};
-    }
-    return (struct state_change){
-        .offset = work->event_offset,
-        .kind = STATE_EVENT,
-        .key = work->key,
-        .value = work->state,
-        .version = work->version,
-        .exists = work->exists,
-        .command_id = work->cmd.id,
-        .outcome = {.fingerprint = slice_make(work->fingerprint, sizeof(work->fingerprint)),
-                    .status = work->answer.status,
-                    .binding = work->binding,
-                    .version = work->answer.version,
-                    .exists = work->exists,
-                    .time_ms = work->event_time_ms,
-                    .body = work->answer.body,
-                    .content_type = work->answer.content_type}};
-}
-
-static void applied(struct partition *p, size_t count)
-{
-    while (count-- > 0) {
-        struct work *work = work_queue_take(&p->journal);
-        p->final_count--;
-        partition_untable(work);
-        work_release(work);
-    }
-}
-
-void partition_apply(struct partition *p)
-{
-    struct state_change changes[PARTITION_APPLY_COUNT];
-    struct state_error error;
-    while (p->final_count > 0) {
-        size_t n = 0;
-        for (struct work *work = p->journal.first; work && work->final && n < PARTITION_APPLY_COUNT;
-             work = work->queue_next)
-            changes[n++] = change_of(work);
-        if (state_apply(p->state, changes, n, changes[n - 1].offset + 1, &error) != 0) {
-            worker_fail(p->worker, "cannot keep the local state", error.text);
-            return;
-        }
-        applied(p, n);
-    }
-}
+/* ---- periodically ---- */
 
 int64_t partition_commit_offset(const struct partition *p)
 {

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bringing final records into the local copy, some at a time, in the log's order. */
+#include "worker/partition.h"
+#include "worker/work.h"
+
+static struct state_change removal_of(const struct work *work)
+{
+    const struct record tombstone = {.key = work->key};
+    struct tombstone read;
+    if (!envelope_decode_tombstone(&tombstone, &read))
+        return (struct state_change){.offset = work->event_offset, .kind = STATE_IGNORED};
+    return (struct state_change){.offset = work->event_offset,
+                                 .kind = read.claim_id.p      ? STATE_CLAIM_REMOVED
+                                         : read.attempts_of.p ? STATE_ATTEMPTS_REMOVED
+                                                              : STATE_REMOVED,
+                                 .key = read.claim_id.p      ? read.claim_id
+                                        : read.attempts_of.p ? read.attempts_of
+                                                             : work->key};
+}
+
+static struct state_change change_of(const struct work *work)
+{
+    if (work->letter == LETTER_REMOVAL)
+        return removal_of(work);
+    if (work->letter == LETTER_ATTEMPTS) {
+        const size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
+        return (struct state_change){.offset = work->event_offset,
+                                     .kind = STATE_ATTEMPTS,
+                                     .key = slice_make(work->key.p + prefix, work->key.len - prefix),
+                                     .attempts = work->attempts,
+                                     .crashes = work->crashes,
+                                     .first_ms = work->first_attempt_ms};
+    }
+    return (struct state_change){
+        .offset = work->event_offset,
+        .kind = STATE_EVENT,
+        .key = work->key,
+        .value = work->state,
+        .version = work->version,
+        .exists = work->exists,
+        .command_id = work->cmd.id,
+        .outcome = {.fingerprint = slice_make(work->fingerprint, sizeof(work->fingerprint)),
+                    .status = work->answer.status,
+                    .binding = work->binding,
+                    .version = work->answer.version,
+                    .exists = work->exists,
+                    .time_ms = work->event_time_ms,
+                    .body = work->answer.body,
+                    .content_type = work->answer.content_type}};
+}
+
+static void applied(struct partition *p, size_t count)
+{
+    while (count-- > 0) {
+        struct work *work = work_queue_take(&p->journal);
+        p->final_count--;
+        partition_untable(work);
+        work_release(work);
+    }
+}
+
+void partition_apply(struct partition *p)
+{
+    struct state_change changes[PARTITION_APPLY_COUNT];
+    struct state_error error;
+    while (p->final_count > 0) {
+        size_t n = 0;
+        for (struct work *work = p->journal.first; work && work->final && n < PARTITION_APPLY_COUNT;
+             work = work->queue_next)
+            changes[n++] = change_of(work);
+        if (state_apply(p->state, changes, n, changes[n - 1].offset + 1, &error) != 0) {
+            worker_fail(p->worker, "cannot keep the local state", error.text);
+            return;
+        }
+        applied(p, n);
+    }
+}
