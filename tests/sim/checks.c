@@ -98,6 +98,9 @@ static const struct fact *before(const struct history *h, const struct fact *fac
 static void count_effect(const struct fact *fact, bool effect, struct history *h)
 {
     struct request *request = clients_request(fact->request);
+    if (request->bound)
+        sim_violation("command %d has an outcome and is worked on again at %lld", fact->request, (long long)fact->offset);
+    request->bound = fact->status < 500;
     request->facts++;
     request->last_fact = (int)(h->count - 1);
     if (effect && ++request->effects > 1)
@@ -233,6 +236,13 @@ void checks_reply(const struct record *rec)
     tally.answers++;
     tally.replayed += reply.replayed;
     tally.expired += reply.status == 504;
+    if (reply.replayed && reply.status >= 500)
+        sim_violation("\"not now\" is given as the outcome of %s", request->id);
+    if (attempt->imposter) {
+        if (reply.status != 422)
+            sim_violation("another command under the id %s is answered %d", request->id, reply.status);
+        return;
+    }
     if (request->unknown) {
         if (reply.status != 501)
             sim_violation("an unknown command is answered %d", reply.status);

@@ -93,7 +93,7 @@ void clients_landed(const struct record *rec)
 
 static void time_out(void *arg, int64_t attempt);
 
-static void send(struct client *client, int number)
+static void send_as(struct client *client, int number, bool imposter)
 {
     struct request *request = &requests[number];
     char key[8], correlation[16];
@@ -103,7 +103,8 @@ static void send(struct client *client, int number)
     bool expires = !world.healed && sim_below(3) != 0;
     snprintf(key, sizeof(key), "%d", request->key);
     snprintf(correlation, sizeof(correlation), "a%d", attempt_count);
-    attempts[attempt_count] = (struct attempt){.request = number, .known = checks_known(request->home)};
+    attempts[attempt_count] = (struct attempt){
+        .request = number, .imposter = imposter, .known = checks_known(request->home)};
     struct command cmd = {.type = slice_of(request->type),
                           .id = request->id[0] ? slice_of(request->id) : SLICE_NONE,
                           .expiry_ms = expires ? SIM_WALL_MS + (world.now + patience) / SIM_MS : 0,
@@ -113,7 +114,7 @@ static void send(struct client *client, int number)
     envelope_encode_command(&cmd, &headers);
     if (!request->waits) /* clients_landed() goes by it */
         headers_add(&headers, "kafka_correlationId", slice_of(correlation));
-    struct record rec = {.topic = "thing.commands", .key = slice_of(key), .value = slice_of(request->body)};
+    struct record rec = {.topic = "thing.commands", .key = slice_of(key), .value = imposter ? SLICE("another body") : slice_of(request->body)};
     struct flight *flight = sim_alloc(sizeof(*flight));
     bool misplaced = sim_below(50) == 0;
     flight->rec = entry_copy(&rec, headers.list, headers.count);
@@ -122,6 +123,20 @@ static void send(struct client *client, int number)
     if (request->sends++ == 0)
         request->first_sent = world.now;
     sim_at(world.now + (world.healed ? AGAIN_NS : patience + 100 * SIM_MS), time_out, client, attempt_count++);
+}
+
+static void send(struct client *client, int number)
+{
+    send_as(client, number, false);
+}
+
+/* Long after it was answered somebody sends it again, or something else under its id. */
+static void come_back(void *arg, int64_t number)
+{
+    const struct request *request = &requests[number];
+    bool in_time = world.now - request->first_sent < world.profile.dedupe_ms * SIM_MS / 2;
+    if (in_time && !world.healed && attempt_count < ATTEMPTS_MAX - 1000)
+        send_as(arg, (int)number, request->bound && sim_below(2));
 }
 
 static int new_request(void)
@@ -196,6 +211,8 @@ void clients_answered(int attempt, int status)
     struct request *request = &requests[number];
     bool first = request->status == 0;
     request->status = status;
+    if (first && request->id[0] && !request->read && sim_below(6) == 0)
+        sim_at(world.now + (int64_t)sim_below(20 * SIM_S), come_back, &clients[0], number);
     for (int i = 0; i < CLIENTS && first; i++) {
         if (clients[i].request != number)
             continue;

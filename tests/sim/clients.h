@@ -15,12 +15,14 @@ struct request {
     int32_t home;
     int sends, landed, status; /* status: of the first answer; 0: none */
     int facts, effects, last_fact; /* kept by checks.c: of its valid events */
+    bool bound;                    /* also: one of them has an outcome that binds */
     int64_t first_sent;
 };
 
 /** One record that was sent for it; its correlation id is "a<number>". */
 struct attempt {
     int request;
+    bool imposter; /* the same id with another body, sent when the id was bound */
     size_t known; /* valid events of its partition that any client knew of when it was sent */
 };
 
