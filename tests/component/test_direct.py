@@ -151,7 +151,7 @@ class DirectProducers(ClusterTest):
         many.update({"ce_id": "behind-60", "if-match": '"77"', "ce_expirytime": "2001-01-01T00:00:00Z"})
         own = {"ce_type": "item.put", "kafka_replyTopic": "replies.direct", "kafka_replyPartition": b"0", "kafka_correlationId": "many"}
         partition, offset = self.direct.send("item.commands", "3145", item(3145, "x"), {**own, **many})
-        reply = self.replies.find(lambda r: r.text("kafka_correlationId") == "many")
+        reply = self.replies.find(lambda r: r.headers.get("kafka_correlationId") == b"many")
         self.assertEqual(reply.text(":status"), "400")
         self.assertIn("48 headers", reply.json()["detail"])
         dead = self.dead.find(lambda r: r.text("__dlq.errors.offset") == str(offset) and r.text("__dlq.errors.partition") == str(partition))
