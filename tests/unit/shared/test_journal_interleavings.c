@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <cmocka.h>
 
 #include "journal.h"
@@ -62,8 +61,10 @@ static void land(struct world *world, int o)
     int number = owner->landed++;
     struct entry *entry = &world->log[world->log_count];
     *entry = (struct entry){.owner = o, .number = number, .is_claim = owner->program[number] == 'C'};
-    if (entry->is_claim)
-        snprintf(owner->claim, sizeof(owner->claim), "%c%d", 'X' + o, number);
+    if (entry->is_claim) {
+        owner->claim[0] = (char)('X' + o);
+        owner->claim[1] = (char)('0' + number);
+    }
     memcpy(entry->claim, owner->claim, sizeof(entry->claim));
     owner->offset[number] = world->log_count++;
 }
