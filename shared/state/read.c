@@ -92,7 +92,10 @@ static bool next_key(struct state *state, enum table table, struct slice after, 
     MDB_cursor *cursor;
     if (!txn || mdb_cursor_open(txn, state->tables[table], &cursor) != 0)
         return false;
-    MDB_val wanted = after.p ? state_val(state_disk_key(state, after, scratch)) : (MDB_val){0, NULL};
+    bool by_entity = table == ENTITIES || table == REPAIRS; /* the other tables' keys are ids: text, whatever it looks like */
+    MDB_val wanted = {0, NULL};
+    if (after.p)
+        wanted = state_val(by_entity ? state_disk_key(state, after, scratch) : after);
     *ret_key = wanted;
     int rc = mdb_cursor_get(cursor, ret_key, ret_value, after.p ? MDB_SET_RANGE : MDB_FIRST);
     if (rc == 0 && after.p && ret_key->mv_size == wanted.mv_size &&

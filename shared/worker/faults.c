@@ -129,8 +129,8 @@ void faults_forget(struct work *work)
 static void recall(struct work *work, int64_t now_ms)
 {
     if (work->attempts == 0)
-        work->noted = state_attempts(work->partition->state, work->cmd.id, &work->attempts, &work->first_attempt_ms,
-                                     &work->crashes);
+        work->noted |= state_attempts(work->partition->state, work->cmd.id, &work->attempts, &work->first_attempt_ms,
+                                      &work->crashes);
     if (work->first_attempt_ms == 0)
         work->first_attempt_ms = now_ms;
 }

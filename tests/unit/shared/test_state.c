@@ -515,6 +515,25 @@ static void text_keys_are_repaired_too(void **in_place)
 
 /* ---- making it anew ---- */
 
+/* Command ids are text, also where they look like an entity's key that is kept as a number. */
+static void old_attempts_are_found_by_any_id(void **in_place)
+{
+    struct place *place = *in_place;
+    static const char *const ids[] = {"12", "345", "id-6"};
+    char id[16] = "";
+    size_t len = 0, found = 0;
+    for (size_t i = 0; i < 3; i++) {
+        int64_t first_ms = i == 0 ? 9000 : 1000; /* the first one is young */
+        apply_one(place, (struct state_change){
+                             .kind = STATE_ATTEMPTS, .key = slice_of(ids[i]), .attempts = 2, .first_ms = first_ms});
+    }
+    while (state_next_old_attempts(place->state, 5000, len ? slice_make(id, len) : SLICE_NONE, id, sizeof(id), &len)) {
+        assert_true(++found < 3);
+        assert_true(slice_equal(slice_make(id, len), slice_of(ids[found])));
+    }
+    assert_int_equal(found, 2);
+}
+
 static void fill(struct place *place)
 {
     struct state_change changes[] = {{.kind = STATE_CLAIM, .key = SLICE("claim-1")},
@@ -768,6 +787,7 @@ int main(void)
         IN_PLACE(a_replaced_outcome_expires_by_its_own_time),
         IN_PLACE(void_records_ask_for_repair_until_an_event_comes),
         cmocka_unit_test_setup_teardown(text_keys_are_repaired_too, make_text_place, remove_place),
+        IN_PLACE(old_attempts_are_found_by_any_id),
         IN_PLACE(wiping_leaves_an_empty_copy),
         IN_PLACE(a_copy_of_something_else_is_wiped),
         IN_PLACE(a_foreign_file_is_replaced),

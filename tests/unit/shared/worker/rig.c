@@ -84,6 +84,11 @@ static void append(const struct call *call, struct decision *d)
     put_body(call, d, 200);
 }
 
+static void faulty(const struct call *call, struct decision *d)
+{
+    decide_fault(d, FAULT_PERMANENT, "it never works");
+}
+
 static void gate(const struct call *call, struct decision *d)
 {
     if (slice_is(call->before.state, "shut"))
@@ -104,6 +109,7 @@ static const struct operation operations[] = {
      .handler = work,
      .event_type = "thing.worked"},
     {.type = "thing.append", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = append},
+    {.type = "thing.faulty", .kind = OPERATION_WRITE, .handler = faulty},
     {.type = "thing.rogue", .kind = OPERATION_READ, .handler = put},
     {.type = "thing.gated", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = work, .admit = gate},
     {.type = NULL},

@@ -23,6 +23,7 @@
  *   thing.large   a read that answers with 100 bytes
  *   thing.work    like create or put, on the pool
  *   thing.append  its body behind the state before, on the pool
+ *   thing.faulty  a write that meets a permanent fault
  *   thing.rogue   thing.put, but called a read
  *   thing.gated   the same, but an entity whose state is "shut" refuses with 409 before the pool
  */

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a handler's fault leaves in the log, and what it does not. */
+#include "rig.h"
+
+/* Tombstones of counts of attempts among what the events producer was given. */
+static size_t counts_removed(const struct rig *rig)
+{
+    size_t removed = 0;
+    for (size_t i = 0; i < fake_sent_count(rig->worker.events); i++) {
+        struct tombstone tombstone;
+        const struct record *rec = fake_sent(rig->worker.events, i);
+        removed += envelope_decode_tombstone(rec, &tombstone) && slice_is(tombstone.attempts_of, "a");
+    }
+    return removed;
+}
+
+static void a_permanent_fault_is_an_event_then_a_dead_letter_then_an_answer(void **unused)
+{
+    struct rig *rig = rig_serving();
+    rig_ask(rig, (struct ask){.type = "thing.faulty", .key = "1", .id = "a"});
+    assert_int_equal(rig_events(rig), 1);
+    assert_int_equal(rig_event(rig, 0).status, 500);
+    assert_false(rig_event(rig, 0).binding);
+    assert_int_equal(rig_dead(rig), 0);
+    rig_acknowledge_events(rig);
+    assert_int_equal(rig_dead(rig), 1);
+    assert_header(rig_dead_letter(rig, 0), "__dlq.errors.class", "permanent");
+    assert_header(rig_dead_letter(rig, 0), "__dlq.errors.message", "it never works");
+    assert_int_equal(rig_replies(rig), 0);
+    rig_acknowledge_replies(rig);
+    assert_reply(rig, 0, "a", 500);
+    assert_int_equal(counts_removed(rig), 0); /* nothing was counted */
+    rig_free(rig);
+    fake_bus_reset();
+}
+
+/* Its count stands in the log, and not yet in the local copy. */
+static void a_suspect_that_fails_leaves_no_count_behind(void **unused)
+{
+    struct rig *rig = rig_serving();
+    rig->worker.suspicious = true;
+    rig->partitions[0].suspect_until = 100;
+    rig_ask(rig, (struct ask){.type = "thing.faulty", .key = "1", .id = "a"});
+    partition_tick(&rig->partitions[0], 0);
+    assert_int_equal(counts_removed(rig), 0);
+    fake_acknowledge(rig->worker.events); /* the count: its handler runs now */
+    assert_int_equal(counts_removed(rig), 1);
+    rig_acknowledge_events(rig);
+    rig_acknowledge_replies(rig);
+    assert_reply(rig, 0, "a", 500);
+    rig_free(rig);
+    fake_bus_reset();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_permanent_fault_is_an_event_then_a_dead_letter_then_an_answer),
+        cmocka_unit_test(a_suspect_that_fails_leaves_no_count_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
