@@ -92,10 +92,10 @@ void events_advance(struct events *events, int64_t now_ns)
         if (log->partitions > 0 && events->deadline_ns == 0)
             events->deadline_ns = now_ns + EVENTS_WAIT_NS;
     }
-    bool late = events->deadline_ns && now_ns >= events->deadline_ns;
-    if (!late && !all_read(events))
+    bool late = events->deadline_ns && now_ns >= events->deadline_ns, read = all_read(events);
+    if (!read && !late)
         return;
-    if (!all_read(events))
+    if (!read)
         log_warn("not all keys used before the start are known; others' second use may not be refused", "waited_ms=%d",
                  (int)(EVENTS_WAIT_NS / CLOCK_NS_PER_MS));
     health_set(health, HEALTH_KEYS, true);

@@ -56,6 +56,16 @@ size_t envelope_position_id(const struct record *rec, char *ret_id, size_t size)
     return len > 0 && (size_t)len < size ? (size_t)len : 0;
 }
 
+bool envelope_key_reserved(struct slice key)
+{
+    const struct slice prefixes[] = {SLICE(ENVELOPE_CLAIM_KEY_PREFIX), SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX)};
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+        if (key.len >= prefixes[i].len && memcmp(key.p, prefixes[i].p, prefixes[i].len) == 0)
+            return true;
+    }
+    return false;
+}
+
 struct slice envelope_claim_of(const struct record *rec)
 {
     size_t prefix = sizeof(ENVELOPE_CLAIM_KEY_PREFIX) - 1;

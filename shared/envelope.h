@@ -113,6 +113,10 @@ void envelope_encode_event(const struct event *event, struct headers *ret_header
 #define ENVELOPE_CLAIM_POSITION "ce_position"
 /** That offset; -1: not said. */
 int64_t envelope_claim_position(const struct record *rec);
+/** Does the key begin like one of ours, so that it can be no entity's? */
+bool envelope_key_reserved(struct slice key);
+/** The command a key "__attempts/<command id>" counts for; absent: it is another key. */
+struct slice envelope_attempts_of(struct slice key);
 /** The claim id when the record is a claim (its tombstone is none), else SLICE_NONE. */
 struct slice envelope_claim_of(const struct record *rec);
 

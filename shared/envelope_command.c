@@ -71,16 +71,10 @@ static bool id_is_good(struct slice id)
     return id.len >= 1 && id.len <= ENVELOPE_ID_MAX && utf8_is_text(id);
 }
 
-static bool begins_with(struct slice s, struct slice prefix)
-{
-    return s.len >= prefix.len && memcmp(s.p, prefix.p, prefix.len) == 0;
-}
-
 /* A command's key becomes its events' key, so it must not look like one of ours. */
 static bool key_is_good(struct slice key)
 {
-    return key.len >= 1 && key.len <= ENVELOPE_KEY_MAX && !begins_with(key, SLICE(ENVELOPE_CLAIM_KEY_PREFIX)) &&
-           !begins_with(key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX));
+    return key.len >= 1 && key.len <= ENVELOPE_KEY_MAX && !envelope_key_reserved(key);
 }
 
 static bool read_expiry(struct slice text, int64_t *ret_ms)

@@ -92,20 +92,25 @@ static struct slice after(struct slice key, struct slice prefix)
     return slice_make(key.p + prefix.len, key.len - prefix.len);
 }
 
+struct slice envelope_attempts_of(struct slice key)
+{
+    return after(key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX));
+}
+
 bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_tombstone)
 {
     if (rec->value.p)
         return false;
     *ret_tombstone = (struct tombstone){.writer = record_header(rec, "ce_claim"),
                                         .claim_id = after(rec->key, SLICE(ENVELOPE_CLAIM_KEY_PREFIX)),
-                                        .attempts_of = after(rec->key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX))};
+                                        .attempts_of = envelope_attempts_of(rec->key)};
     return true;
 }
 
 bool envelope_decode_attempts(const struct record *rec, struct attempts *ret_attempts)
 {
     int64_t count, crashes;
-    struct attempts read = {.command_id = after(rec->key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX)),
+    struct attempts read = {.command_id = envelope_attempts_of(rec->key),
                             .writer = record_header(rec, "ce_claim")};
     if (!rec->value.p || !read.command_id.p || !read.writer.p ||
         !fields_read_int(record_header(rec, "attempts"), 0, INT32_MAX, &count) ||

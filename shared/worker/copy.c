@@ -6,31 +6,29 @@
 static struct state_change removal_of(const struct work *work)
 {
     const struct record tombstone = {.key = work->key};
-    struct tombstone read;
-    if (!envelope_decode_tombstone(&tombstone, &read))
-        return (struct state_change){.offset = work->event_offset, .kind = STATE_IGNORED};
-    return (struct state_change){.offset = work->event_offset,
-                                 .kind = read.claim_id.p      ? STATE_CLAIM_REMOVED
-                                         : read.attempts_of.p ? STATE_ATTEMPTS_REMOVED
-                                                              : STATE_REMOVED,
-                                 .key = read.claim_id.p      ? read.claim_id
-                                        : read.attempts_of.p ? read.attempts_of
-                                                             : work->key};
+    struct tombstone read = {.claim_id = SLICE_NONE};
+    struct state_change change = {.offset = work->event_offset, .kind = STATE_REMOVED, .key = work->key};
+    if (envelope_decode_tombstone(&tombstone, &read) && read.claim_id.p) {
+        change.kind = STATE_CLAIM_REMOVED;
+        change.key = read.claim_id;
+    } else if (read.attempts_of.p) {
+        change.kind = STATE_ATTEMPTS_REMOVED;
+        change.key = read.attempts_of;
+    }
+    return change;
 }
 
 static struct state_change change_of(const struct work *work)
 {
     if (work->letter == LETTER_REMOVAL)
         return removal_of(work);
-    if (work->letter == LETTER_ATTEMPTS) {
-        const size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
+    if (work->letter == LETTER_ATTEMPTS)
         return (struct state_change){.offset = work->event_offset,
                                      .kind = STATE_ATTEMPTS,
-                                     .key = slice_make(work->key.p + prefix, work->key.len - prefix),
+                                     .key = envelope_attempts_of(work->key),
                                      .attempts = work->attempts,
                                      .crashes = work->crashes,
                                      .first_ms = work->first_attempt_ms};
-    }
     return (struct state_change){
         .offset = work->event_offset,
         .kind = STATE_EVENT,

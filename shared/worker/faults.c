@@ -82,16 +82,21 @@ void faults_abandon(struct work *work)
 
 /* ---- counting ---- */
 
+/* The key of the count of a command's attempts, in `scratch`. */
+static struct slice count_key(const struct work *work, char scratch[sizeof(work->id)])
+{
+    const size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
+    memcpy(scratch, ENVELOPE_ATTEMPTS_KEY_PREFIX, prefix);
+    memcpy(scratch + prefix, work->cmd.id.p, work->cmd.id.len);
+    return slice_make(scratch, prefix + work->cmd.id.len);
+}
+
 void faults_note(struct work *work)
 {
-    struct partition *p = work->partition;
-    struct work *note = work_new(p, NULL);
+    char key[sizeof(work->id)];
+    struct work *note = work_new_own(work->partition, count_key(work, key));
     if (!note)
         return; /* one attempt more, at worst */
-    size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
-    memcpy(note->id, ENVELOPE_ATTEMPTS_KEY_PREFIX, prefix);
-    memcpy(note->id + prefix, work->cmd.id.p, work->cmd.id.len);
-    note->key = slice_make(note->id, prefix + work->cmd.id.len);
     note->letter = LETTER_ATTEMPTS;
     note->attempts = work->attempts;
     note->crashes = work->crashes;
@@ -107,22 +112,11 @@ void faults_note(struct work *work)
 
 void faults_forget(struct work *work)
 {
-    struct partition *p = work->partition;
-    if (!work->noted || p->phase != PARTITION_SERVING)
+    char key[sizeof(work->id)];
+    if (!work->noted || work->partition->phase != PARTITION_SERVING)
         return;
     work->noted = false;
-    struct work *removal = work_new(p, NULL);
-    if (!removal)
-        return; /* sweep.c comes for it */
-    size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
-    memcpy(removal->id, ENVELOPE_ATTEMPTS_KEY_PREFIX, prefix);
-    memcpy(removal->id + prefix, work->cmd.id.p, work->cmd.id.len);
-    removal->key = slice_make(removal->id, prefix + work->cmd.id.len);
-    removal->state = SLICE("");
-    removal->letter = LETTER_REMOVAL;
-    removal->event_time_ms = clock_wall_ms();
-    work_move(removal, WORK_REMOVING);
-    partition_append(removal);
+    (void)partition_remove(work->partition, count_key(work, key), clock_wall_ms()); /* else sweep.c comes for it */
 }
 
 /* Attempts that another process, or this one under an earlier claim, has made. */
@@ -148,8 +142,6 @@ static void keep_reason(struct work *work)
 {
     buf_clear(&work->reason);
     buf_append_slice(&work->reason, buf_slice(&work->decision.body));
-    buf_append(&work->reason, "", 1); /* partition_bury() wants a C string */
-    work->reason.len -= work->reason.len > 0;
 }
 
 static void give_up(struct work *work, bool permanent)
@@ -165,6 +157,7 @@ static void count_success(struct work *work)
 {
     struct worker *worker = work->partition->worker;
     struct breaker *breaker = breaker_of(work);
+    work->probe = false;
     if (breaker->phase == BREAKER_CLOSED && breaker->failed == 0)
         return;
     if (breaker_succeeded(breaker, &worker->breaker_settings, clock_mono_ns()))
@@ -177,6 +170,7 @@ static bool count_failure(struct work *work)
     struct worker *worker = work->partition->worker;
     struct breaker *breaker = breaker_of(work);
     enum breaker_phase before = breaker->phase;
+    work->probe = false;
     bool is_open = breaker_failed(breaker, &worker->breaker_settings, hash_slice(work->key), clock_mono_ns());
     if (is_open && before != BREAKER_OPEN)
         log_warn("breaker opens: the operation fails for different keys; its commands wait", "operation=%s pause_ms=%lld why=\"%.*s\"",
@@ -192,17 +186,15 @@ bool faults_postpone(struct work *work)
             count_success(work);
         else
             faults_abandon(work);
-        work->probe = false;
         return false;
     }
     bool permanent = work->decision.fault == FAULT_PERMANENT;
     int64_t now_ms = clock_wall_ms();
     keep_reason(work);
-    if (permanent)
-        faults_abandon(work);
-    work->probe = false;
     worker->count.faults++;
-    if (!permanent && count_failure(work)) {
+    if (permanent) {
+        faults_abandon(work);
+    } else if (count_failure(work)) {
         put_aside(work, breaker_of(work)->until_ns);
         return true;
     }

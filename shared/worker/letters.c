@@ -161,7 +161,7 @@ static bool replaced(const char *name)
            strcmp(name, DEAD_PREFIX "class") == 0;
 }
 
-void letters_dead(struct work *work, const char *group, const char *topic, const char *reason,
+void letters_dead(struct work *work, const char *group, const char *topic, struct slice reason,
                   struct headers *ret_headers, struct record *ret_rec)
 {
     const struct record *rec = &work->msg->rec;
@@ -180,21 +180,21 @@ void letters_dead(struct work *work, const char *group, const char *topic, const
     if (!record_header(rec, DEAD_PREFIX "topic").p)
         add_origin(ret_headers, rec, group);
     headers_add_int(ret_headers, DEAD_PREFIX "delivery.count", deliveries + 1);
-    headers_add(ret_headers, DEAD_PREFIX "message", slice_of(reason));
+    headers_add(ret_headers, DEAD_PREFIX "message", reason);
     headers_add(ret_headers, DEAD_PREFIX "class", slice_of(work->dead_class ? work->dead_class : "poison"));
     if (!record_header(rec, "ce_id").p)
         headers_add(ret_headers, "ce_id", work->cmd.id);
     *ret_rec = (struct record){.topic = topic, .partition = -1, .key = rec->key, .value = rec->value};
 }
 
-void letters_dead_bare(struct work *work, const char *group, const char *topic, const char *reason,
+void letters_dead_bare(struct work *work, const char *group, const char *topic, struct slice reason,
                        struct headers *ret_headers, struct record *ret_rec)
 {
     const struct record *rec = &work->msg->rec;
     headers_init(ret_headers);
     add_origin(ret_headers, rec, group);
     headers_add_int(ret_headers, DEAD_PREFIX "delivery.count", 1);
-    headers_add(ret_headers, DEAD_PREFIX "message", slice_of(reason));
+    headers_add(ret_headers, DEAD_PREFIX "message", reason);
     headers_add(ret_headers, DEAD_PREFIX "class", slice_of(work->dead_class ? work->dead_class : "poison"));
     *ret_rec = (struct record){.topic = topic, .partition = -1};
 }

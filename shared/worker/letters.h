@@ -24,11 +24,11 @@ bool letters_reply(struct work *work, const char *allowed, struct headers *ret_h
 /** The command as it came, with its id fixed, for partition `to`. */
 void letters_forward(struct work *work, int32_t to, struct headers *ret_headers, struct record *ret_rec);
 /** The command as it came, with KIP-1191's headers. A record that was a dead letter before keeps its first origin. */
-void letters_dead(struct work *work, const char *group, const char *topic, const char *reason,
+void letters_dead(struct work *work, const char *group, const char *topic, struct slice reason,
                   struct headers *ret_headers, struct record *ret_rec);
 
 /** A dead letter that only says where the command lies: for one whose own headers leave no room. */
-void letters_dead_bare(struct work *work, const char *group, const char *topic, const char *reason,
+void letters_dead_bare(struct work *work, const char *group, const char *topic, struct slice reason,
                        struct headers *ret_headers, struct record *ret_rec);
 
 /** Is `topic` on the allow-list? */

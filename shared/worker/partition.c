@@ -127,6 +127,19 @@ void partition_append(struct work *work)
         answer_early(work);
 }
 
+bool partition_remove(struct partition *p, struct slice key, int64_t wall_ms)
+{
+    struct work *work = work_new_own(p, key);
+    if (!work)
+        return false;
+    work->state = SLICE("");
+    work->letter = LETTER_REMOVAL;
+    work->event_time_ms = wall_ms;
+    work_move(work, WORK_REMOVING);
+    partition_append(work);
+    return p->phase == PARTITION_SERVING;
+}
+
 void partition_answer_later(struct work *work)
 {
     struct partition *p = work->partition;
@@ -193,7 +206,7 @@ void partition_answer(struct work *work)
     if (work->bury) { /* its event, if it has one, is final: nobody else can have done it */
         work->dead_class = work->bury;
         work->bury = NULL;
-        partition_bury(work, work->reason.data);
+        partition_bury(work, buf_slice(&work->reason));
         return;
     }
     if (!letters_reply(work, worker->reply_topics, &headers, &rec)) {
@@ -229,14 +242,15 @@ void partition_forward(struct work *work, int32_t to)
         recover_restart(work->partition, "a misplaced command could not be forwarded", RESTART_NS);
 }
 
-void partition_bury(struct work *work, const char *reason)
+void partition_bury(struct work *work, struct slice reason)
 {
     struct worker *worker = work->partition->worker;
     struct headers headers;
     struct record rec;
     letters_dead(work, worker->group, worker->dead_topic, reason, &headers, &rec);
-    log_warn("dead letter", "topic=%s partition=%d offset=%lld id=%.*s reason=\"%s\"", work->msg->rec.topic,
-             work->msg->rec.partition, (long long)work->msg->rec.offset, SLICE_ARG(work->cmd.id), reason);
+    log_warn("dead letter", "topic=%s partition=%d offset=%lld id=%.*s reason=\"%.*s\"", work->msg->rec.topic,
+             work->msg->rec.partition, (long long)work->msg->rec.offset, SLICE_ARG(work->cmd.id),
+             SLICE_ARG(reason));
     work_move(work, WORK_BURYING);
     worker->count.dead_letters++;
     int err = send(work, worker->replies, &rec, &headers, "dead letter");

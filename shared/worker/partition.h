@@ -14,9 +14,11 @@ void partition_answer(struct work *work);
 /** Queues the answer until every event appended so far is final. */
 void partition_answer_later(struct work *work);
 void partition_forward(struct work *work, int32_t to);
-void partition_bury(struct work *work, const char *reason);
+void partition_bury(struct work *work, struct slice reason);
 void partition_submit(struct work *work); /* to the pool */
 void partition_finish(struct work *work);
+/** Appends the tombstone of a key; false: not now, out of memory or the claim ended by it. */
+bool partition_remove(struct partition *p, struct slice key, int64_t wall_ms);
 /** Appends the event of a decided write or a repair. */
 void partition_append(struct work *work);
 /** Applies final events to the local copy. */

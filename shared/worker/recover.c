@@ -157,13 +157,11 @@ static void serve(struct partition *p)
 
 static void append_repair(struct partition *p, struct slice key)
 {
-    struct work *work = work_new(p, NULL);
+    struct work *work = work_new_own(p, key);
     if (!work) {
         worker_fail(p->worker, "cannot repair a key", "out of memory");
         return;
     }
-    memcpy(work->id, key.p, key.len);
-    work->key = slice_make(work->id, key.len);
     struct slice value = SLICE("");
     if (!state_entity(p->state, key, &work->exists, &work->version, &value))
         work->exists = false;

@@ -2,8 +2,6 @@
 /* What a record of an event log does to the local copy. */
 #include "worker/replay.h"
 
-#include <string.h>
-
 #include "log.h"
 #include "worker/letters.h"
 
@@ -15,13 +13,8 @@ static struct state_change void_change(const struct record *rec)
 /* Can an entity of this service have that key? A foreign writer's other keys touch nothing. */
 static bool possible_key(const struct service *service, struct slice key)
 {
-    const struct slice reserved[] = {SLICE(ENVELOPE_CLAIM_KEY_PREFIX), SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX)};
     int64_t value;
-    for (size_t i = 0; i < 2; i++) {
-        if (key.len >= reserved[i].len && memcmp(key.p, reserved[i].p, reserved[i].len) == 0)
-            return false;
-    }
-    return key.p && key.len > 0 && key.len <= ENVELOPE_KEY_MAX &&
+    return key.p && key.len > 0 && key.len <= ENVELOPE_KEY_MAX && !envelope_key_reserved(key) &&
            (service->key_order != KEY_INT64 || state_key_is_int64(key, &value));
 }
 

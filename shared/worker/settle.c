@@ -23,7 +23,7 @@ void settle_problem(struct work *work, int status, const char *detail)
 void dispatch_bury(struct work *work, int status, const char *detail)
 {
     settle_problem(work, status, detail);
-    partition_bury(work, detail);
+    partition_bury(work, slice_of(detail));
 }
 
 bool settle_expired(const struct work *work)
@@ -93,6 +93,18 @@ static void set_effect(struct work *work)
     work->event_time_ms = clock_wall_ms();
 }
 
+/* What the decision comes to; false: out of memory, and the claim has ended by it. */
+static bool conclude(struct work *work)
+{
+    set_effect(work);
+    if (!buf_ok(&work->decision.state)) {
+        recover_restart(work->partition, "out of memory", 1000 * CLOCK_NS_PER_MS);
+        return false;
+    }
+    set_answer(work);
+    return true;
+}
+
 void dispatch_settle(struct work *work)
 {
     struct partition *p = work->partition;
@@ -102,12 +114,8 @@ void dispatch_settle(struct work *work)
     check_precondition(work);
     if (work->op->kind == OPERATION_READ)
         work->decision.effect = EFFECT_NONE;
-    set_effect(work);
-    if (!buf_ok(&work->decision.state)) {
-        recover_restart(work->partition, "out of memory", 1000 * CLOCK_NS_PER_MS);
+    if (!conclude(work))
         return;
-    }
-    set_answer(work);
     faults_forget(work);
     if (p->phase != PARTITION_SERVING)
         return; /* the claim ended by it, and with it this work */
@@ -121,13 +129,8 @@ void dispatch_too_large(struct work *work)
 {
     work->shrunk = true;
     decide_problem(&work->decision, 413, "The entity would be larger than a Kafka record may be; make it smaller");
-    set_effect(work);
-    if (!buf_ok(&work->decision.state)) {
-        recover_restart(work->partition, "out of memory", 1000 * CLOCK_NS_PER_MS);
-        return;
-    }
-    set_answer(work);
-    partition_append(work);
+    if (conclude(work))
+        partition_append(work);
 }
 
 void dispatch_answer_too_large(struct work *work)

@@ -45,8 +45,6 @@ static void condemn(struct work *work)
 {
     buf_clear(&work->reason);
     buf_printf(&work->reason, "the worker ended %d times while only this command was running", work->crashes);
-    buf_append(&work->reason, "", 1);
-    work->reason.len -= work->reason.len > 0;
     work->bury = "crashed";
     work->noted = true;
     log_error("command is put aside: it ends the worker", "partition=%d offset=%lld id=%.*s type=%s crashes=%d",
@@ -103,8 +101,8 @@ bool suspects_hold(struct work *work)
 void suspects_counted(struct work *note)
 {
     struct work *work = note->partition->worker->turn;
-    const size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
-    if (!work || work->cleared || work->partition != note->partition || !slice_equal(slice_make(note->key.p + prefix, note->key.len - prefix), work->cmd.id))
+    if (!work || work->cleared || work->partition != note->partition ||
+        !slice_equal(envelope_attempts_of(note->key), work->cmd.id))
         return;
     work->cleared = true;
     dispatch_admitted(work);

@@ -20,21 +20,6 @@
 #define SWEEP_OUTCOMES   500
 #define SWEEP_TOMBSTONES 100
 
-static bool append_tombstone(struct partition *p, struct slice key, int64_t wall_ms)
-{
-    struct work *work = work_new(p, NULL);
-    if (!work)
-        return false; /* never urgent: the next turn tries again */
-    memcpy(work->id, key.p, key.len);
-    work->key = slice_make(work->id, key.len);
-    work->state = SLICE("");
-    work->letter = LETTER_REMOVAL;
-    work->event_time_ms = wall_ms;
-    work_move(work, WORK_REMOVING);
-    partition_append(work);
-    return p->phase == PARTITION_SERVING;
-}
-
 static int remove_entities(struct partition *p, int64_t wall_ms)
 {
     char key[ENVELOPE_KEY_MAX];
@@ -46,46 +31,35 @@ static int remove_entities(struct partition *p, int64_t wall_ms)
         struct slice name = slice_make(key, len);
         if (partition_by_key(p, name) || partition_running(p, name))
             continue; /* a young command, or its tombstone, is on its way */
-        if (!append_tombstone(p, name, wall_ms))
+        if (!partition_remove(p, name, wall_ms))
             break;
         appended++;
     }
     return appended;
 }
 
-static int remove_claims(struct partition *p, int64_t wall_ms)
+/* Steps through ids that may go; `before_ms`: what is younger may not. */
+typedef bool next_id(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size, size_t *ret_len);
+
+static bool next_claim(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size, size_t *ret_len)
 {
-    char key[sizeof(ENVELOPE_CLAIM_KEY_PREFIX) + JOURNAL_CLAIM_MAX] = ENVELOPE_CLAIM_KEY_PREFIX;
-    char *id = key + sizeof(ENVELOPE_CLAIM_KEY_PREFIX) - 1;
-    size_t len = 0;
-    int appended = 0;
-    while (appended < SWEEP_TOMBSTONES &&
-           state_next_spent_claim(p->state, len ? slice_make(id, len) : SLICE_NONE, id, JOURNAL_CLAIM_MAX,
-                                  &len)) {
-        struct slice name = slice_make(key, (size_t)(id - key) + len);
-        if (partition_by_key(p, name))
-            continue;
-        if (!append_tombstone(p, name, wall_ms))
-            break;
-        appended++;
-    }
-    return appended;
+    return state_next_spent_claim(state, after, ret_id, size, ret_len); /* decides about nothing, so its age does not matter */
 }
 
-/* Counts of attempts that nobody took out: their command was answered by a worker that ended just then. */
-static int remove_attempts(struct partition *p, int64_t wall_ms)
+/* Records with the keys "<prefix><id>". */
+static int remove_own(struct partition *p, const char *prefix, next_id *next, int64_t wall_ms)
 {
-    char key[sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) + ENVELOPE_ID_MAX] = ENVELOPE_ATTEMPTS_KEY_PREFIX;
-    char *id = key + sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
-    size_t len = 0;
+    char key[sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) + ENVELOPE_ID_MAX]; /* the longest of them */
+    size_t prefix_len = strlen(prefix), len = 0;
+    char *id = key + prefix_len;
     int appended = 0;
-    while (appended < SWEEP_TOMBSTONES &&
-           state_next_old_attempts(p->state, wall_ms - p->worker->dedupe_ms, len ? slice_make(id, len) : SLICE_NONE, id,
-                                   ENVELOPE_ID_MAX, &len)) {
-        struct slice name = slice_make(key, (size_t)(id - key) + len);
+    memcpy(key, prefix, prefix_len);
+    while (appended < SWEEP_TOMBSTONES && next(p->state, wall_ms - p->worker->dedupe_ms, len ? slice_make(id, len) : SLICE_NONE,
+                                               id, sizeof(key) - prefix_len, &len)) {
+        struct slice name = slice_make(key, prefix_len + len);
         if (partition_by_key(p, name))
             continue;
-        if (!append_tombstone(p, name, wall_ms))
+        if (!partition_remove(p, name, wall_ms))
             break;
         appended++;
     }
@@ -94,11 +68,11 @@ static int remove_attempts(struct partition *p, int64_t wall_ms)
 
 int sweep_tombstones(struct partition *p, int64_t wall_ms)
 {
-    int appended = remove_claims(p, wall_ms);
+    int appended = remove_own(p, ENVELOPE_CLAIM_KEY_PREFIX, next_claim, wall_ms);
     if (p->phase == PARTITION_SERVING)
         appended += remove_entities(p, wall_ms);
-    if (p->phase == PARTITION_SERVING)
-        appended += remove_attempts(p, wall_ms);
+    if (p->phase == PARTITION_SERVING) /* counts nobody took out: their worker ended just after the answer */
+        appended += remove_own(p, ENVELOPE_ATTEMPTS_KEY_PREFIX, state_next_old_attempts, wall_ms);
     if (appended > 0)
         log_debug("tombstones", "partition=%d count=%d", p->number, appended);
     return appended;

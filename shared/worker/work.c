@@ -28,6 +28,17 @@ struct work *work_new(struct partition *p, struct message *msg)
     return work;
 }
 
+struct work *work_new_own(struct partition *p, struct slice key)
+{
+    struct work *work = work_new(p, NULL);
+    if (!work)
+        return NULL;
+    assert(key.len <= sizeof(work->id));
+    memcpy(work->id, key.p, key.len);
+    work->key = slice_make(work->id, key.len);
+    return work;
+}
+
 void work_move(struct work *work, enum work_stage stage)
 {
     assert(work->stage != WORK_FINISHED);

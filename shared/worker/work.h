@@ -6,6 +6,8 @@
 #include "worker/runtime.h"
 
 struct work *work_new(struct partition *p, struct message *msg); /* NULL: out of memory, `msg` freed */
+/** A work that is no command: a record of ours with that key, which is copied. NULL: out of memory. */
+struct work *work_new_own(struct partition *p, struct slice key);
 void work_move(struct work *work, enum work_stage stage);
 /** Frees it unless a delivery, the pool, or the tables still need it. */
 void work_release(struct work *work);

@@ -268,7 +268,7 @@ static void a_null_id_is_none(void **unused)
 
 static void bury(const char *reason)
 {
-    letters_dead(&desk->work, "thing-workers", "dlq.thing.commands", reason, &desk->headers, &desk->rec);
+    letters_dead(&desk->work, "thing-workers", "dlq.thing.commands", slice_of(reason), &desk->headers, &desk->rec);
 }
 
 static void a_dead_letter_is_the_command_and_its_origin(void **unused)
