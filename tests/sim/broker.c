@@ -9,7 +9,6 @@
 #include "checks.h"
 #include "clients.h"
 #include "envelope.h"
-#include "journal.h"
 
 struct log {
     struct entry *entries;
@@ -74,8 +73,7 @@ int32_t broker_partition_of(struct slice key)
     return key.len ? (key.p[key.len - 1] - '0') % SIM_PARTITIONS : 0;
 }
 
-/* Everybody who reads the log in its order comes to this judgement. */
-static void judge(struct entry *entry, int32_t partition)
+void broker_judge(struct journal_reader *reader, struct entry *entry)
 {
     struct event event;
     struct tombstone tombstone;
@@ -83,16 +81,16 @@ static void judge(struct entry *entry, int32_t partition)
     struct slice claim = envelope_claim_of(&entry->rec);
     if (envelope_decode_attempts(&entry->rec, &attempts)) {
         entry->attempts = true;
-        entry->valid = journal_event_valid(&judges[partition], attempts.writer);
+        entry->valid = journal_event_valid(reader, attempts.writer);
     } else if (claim.p) {
-        journal_read_claim(&judges[partition], claim);
+        journal_read_claim(reader, claim);
         entry->claim = entry->valid = true;
     } else if (envelope_decode_tombstone(&entry->rec, &tombstone)) {
         entry->attempts = tombstone.attempts_of.p;
-        entry->valid = tombstone.claim_id.p || journal_event_valid(&judges[partition], tombstone.writer);
+        entry->valid = tombstone.claim_id.p || journal_event_valid(reader, tombstone.writer);
     } else {
         entry->valid = envelope_decode_event(&entry->rec, &event) == ENVELOPE_OK &&
-                       journal_event_valid(&judges[partition], event.claim);
+                       journal_event_valid(reader, event.claim);
     }
 }
 
@@ -114,7 +112,7 @@ int64_t broker_append(enum topic topic, int32_t partition, const struct record *
     sim_trace_bytes(rec->key);
     sim_trace_bytes(rec->value);
     if (topic == TOPIC_EVENTS) {
-        judge(entry, partition);
+        broker_judge(&judges[partition], entry);
         checks_event(partition, entry);
     } else if (topic == TOPIC_COMMANDS) {
         clients_landed(&entry->rec);

@@ -7,6 +7,7 @@
 #ifndef ROUNDTRIP_SIM_BROKER_H
 #define ROUNDTRIP_SIM_BROKER_H
 
+#include "journal.h"
 #include "record.h"
 #include "world.h"
 
@@ -23,6 +24,9 @@ struct entry {
 
 /** Copies `rec` with `headers` into the schedule's memory. */
 struct record *entry_copy(const struct record *rec, const struct header *headers, size_t header_count);
+
+/** Sets `valid`, `claim` and `attempts` of the next entry of a log, as everybody does who reads it in its order. */
+void broker_judge(struct journal_reader *reader, struct entry *entry);
 
 void broker_begin(void);
 void broker_end(void);

@@ -374,15 +374,9 @@ static void read_compacted(int32_t partition)
     struct entry *entry;
     broker_compact(partition, 0, INT64_MAX / 4);
     while ((entry = broker_next(TOPIC_EVENTS, partition, &offset, end))) {
-        struct event event;
-        struct tombstone tombstone;
-        struct slice claim = envelope_claim_of(&entry->rec);
-        if (claim.p)
-            journal_read_claim(&reader, claim);
-        else if (entry->attempts)
-            continue;
-        else if (envelope_decode_tombstone(&entry->rec, &tombstone) ? !tombstone.claim_id.p && journal_event_valid(&reader, tombstone.writer)
-                 : envelope_decode_event(&entry->rec, &event) == ENVELOPE_OK && journal_event_valid(&reader, event.claim))
+        struct entry again = *entry; /* judged by what compaction left */
+        broker_judge(&reader, &again);
+        if (again.valid && key_of(entry->rec.key))
             newest[key_of(entry->rec.key)] = entry;
     }
     for (int key = 1; key <= SIM_KEYS; key++) {

@@ -51,8 +51,7 @@ struct process *consumer_process(struct consumer *c)
 
 static bool alive(const struct consumer *c)
 {
-    const struct process *p = c->process;
-    return p->up && !p->dying && p->incarnation == c->incarnation && !c->left && !c->fatal;
+    return process_alive(c->process, c->incarnation) && !c->left && !c->fatal;
 }
 
 static struct order *give_order(struct consumer *c, int kind)

@@ -126,7 +126,6 @@ int pool_open(int threads, int waiting_max, struct pool **ret_pool)
     struct pool *pool = sim_alloc(sizeof(*pool));
     pool->process = world.current;
     pool->incarnation = world.current->incarnation;
-    world.current->pool = pool;
     *ret_pool = pool;
     return 0;
 }
@@ -141,7 +140,7 @@ static void run_task(void *arg, int64_t value)
     struct job_run *run = arg;
     struct pool *pool = run->pool;
     struct process *p = pool->process;
-    if (!p->up || p->dying || p->incarnation != pool->incarnation)
+    if (!process_alive(p, pool->incarnation))
         return;
     if (process_running_at(p) > world.now) {
         sim_at(process_running_at(p), run_task, run, 0);

@@ -43,8 +43,7 @@ struct producer {
 
 static bool alive(const struct producer *producer)
 {
-    const struct process *p = producer->process;
-    return p->up && !p->dying && p->incarnation == producer->incarnation && !producer->closed;
+    return process_alive(producer->process, producer->incarnation) && !producer->closed;
 }
 
 int producer_open(const struct producer_options *options, struct producer **ret_producer, struct bus_error *ret_error)
@@ -56,7 +55,6 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     producer->delivered = options->delivered;
     producer->arg = options->arg;
     producer->last = &producer->first;
-    world.current->producers[options->gapless ? 0 : 1] = producer;
     *ret_producer = producer;
     return 0;
 }
@@ -67,6 +65,13 @@ static int line_of(const struct parcel *parcel)
 }
 
 /* ---- the way there and back ---- */
+
+/* On one line nothing overtakes. */
+static int64_t behind(int64_t *last, int64_t at)
+{
+    *last = at > *last ? at : *last;
+    return *last;
+}
 
 static void set_done(struct parcel *parcel, const char *error)
 {
@@ -85,9 +90,7 @@ static void acknowledge(void *arg, int64_t value)
         return;
     int64_t at = process_connected_at(producer->process);
     if (at > world.now) {
-        int64_t *last = &producer->acknowledging[line_of(parcel)];
-        *last = at > *last ? at : *last;
-        sim_at(*last, acknowledge, parcel, 0);
+        sim_at(behind(&producer->acknowledging[line_of(parcel)], at), acknowledge, parcel, 0);
         return;
     }
     set_done(parcel, NULL);
@@ -122,10 +125,8 @@ static void land(void *arg, int64_t value)
         return;
     }
     parcel->blind = !calm && sim_chance(400);
-    int64_t *last = &producer->acknowledging[line_of(parcel)];
     int64_t at = world.now + process_latency(producer->process);
-    *last = at > *last ? at : *last;
-    sim_at(*last, acknowledge, parcel, 0);
+    sim_at(behind(&producer->acknowledging[line_of(parcel)], at), acknowledge, parcel, 0);
 }
 
 static void leave(void *arg, int64_t value)
@@ -144,10 +145,8 @@ static void leave(void *arg, int64_t value)
         if (parcel->where != WAITS)
             continue;
         parcel->where = ON_WIRE;
-        int64_t *last = &producer->landing[line_of(parcel)];
-        int64_t landing = world.now + process_latency(producer->process);
-        *last = landing > *last ? landing : *last;
-        sim_at(*last, land, parcel, 0);
+        int64_t at_broker = world.now + process_latency(producer->process);
+        sim_at(behind(&producer->landing[line_of(parcel)], at_broker), land, parcel, 0);
     }
 }
 

@@ -17,8 +17,7 @@ struct reader {
 
 static bool feed_alive(const struct feed *feed)
 {
-    const struct process *p = feed->process;
-    return feed->open && p->up && !p->dying && p->incarnation == feed->incarnation;
+    return feed->open && process_alive(feed->process, feed->incarnation);
 }
 
 static void fetch(void *arg, int64_t value)

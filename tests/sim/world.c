@@ -254,10 +254,8 @@ static void run_process(void)
     p->status = worker_main(&sim_service, 11, argv);
     sim_say("%s ended with %d%s", p->label, p->status, p->dying ? " (killed)" : "");
     p->up = false;
-    p->pool = NULL;
     p->consumer = NULL;
     p->reader = NULL;
-    p->producers[0] = p->producers[1] = NULL;
     if (p->supervised)
         sim_at(world.now + 50 * SIM_MS + sim_spread(world.healed ? 100 * SIM_MS : 700 * SIM_MS), restart, p, p->incarnation);
     yield(p); /* for the last time */
@@ -367,6 +365,11 @@ void process_hiccup(void)
         process_wait(world.now + (int64_t)sim_below(20 * SIM_MS), false);
         break;
     }
+}
+
+bool process_alive(const struct process *p, int incarnation)
+{
+    return p->up && !p->dying && p->incarnation == incarnation;
 }
 
 int64_t process_running_at(const struct process *p)

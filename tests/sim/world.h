@@ -54,10 +54,8 @@ struct process {
     char *stack;
     uint64_t wait_token;
     bool waiting, wakeable;
-    struct pool *pool;
-    struct consumer *consumer;
+    struct consumer *consumer; /* whom broker.c tells of new records */
     struct reader *reader;
-    struct producer *producers[2];
     void *fake_stack; /* AddressSanitizer's */
 };
 
@@ -108,6 +106,8 @@ void process_wait(int64_t until, bool wakeable);
 void process_wake(struct process *p);
 /** Called at each call of the world: now and then the running process is held up, frozen or killed there. */
 void process_hiccup(void);
+/** Does it still run, as the incarnation it was? */
+bool process_alive(const struct process *p, int incarnation);
 /** When may something of that process happen that wants it running, and connected? Now, or later. */
 int64_t process_running_at(const struct process *p);
 int64_t process_connected_at(const struct process *p);
