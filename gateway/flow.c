@@ -9,10 +9,6 @@
 #include "clock.h"
 #include "log.h"
 
-#define NO_ROUTE                                                                                             \
-    "There is nothing at this path. Try /items/, /items/{id}, /computations/, /heavy_computation/, "         \
-    "/health/ready."
-
 static void refuse(struct flow *flow, struct exchange *x)
 {
     stats_add(&flow->stats->refused);
@@ -40,17 +36,17 @@ static void answer_wrong_method(struct answer *answer, unsigned allowed)
 }
 
 /* Finds the row, or sets the answer: 404, 405, or that of OPTIONS. */
-static bool find_route(struct exchange *x)
+static bool find_route(const struct flow *flow, struct exchange *x)
 {
     unsigned allowed;
     bool everything = x->req.method == METHOD_OPTIONS && x->req.segment_count == 0;
-    x->route = routes_find(&x->req, &allowed);
+    x->route = routes_find(flow->routes, &x->req, &allowed);
     if (x->route)
         return true;
     if (everything)
         allowed = METHOD_GET | METHOD_POST | METHOD_PUT | METHOD_DELETE;
     if (!allowed)
-        answer_problem(&x->answer, 404, NO_ROUTE);
+        answer_problem(&x->answer, 404, "There is nothing at this path. %s", flow->routes->known);
     else if (x->req.method == METHOD_OPTIONS)
         answer_options(&x->answer, allowed);
     else
@@ -62,7 +58,7 @@ static bool find_route(struct exchange *x)
 static bool check(struct flow *flow, struct exchange *x)
 {
     if (!rules_check_message(&x->req, &flow->limits, &x->answer) || !rules_split_path(&x->req, &x->answer) ||
-        !find_route(x))
+        (flow->guard && !flow->guard(flow->local_context, &x->req, &x->answer)) || !find_route(flow, x))
         return false;
     if (routes_takes_body(x->route) && !rules_check_body_type(&x->req, &x->answer))
         return false;
@@ -209,7 +205,7 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     int64_t now_ms = clock_wall_ms();
     if (x->route->local) {
-        x->route->local(flow->health, &x->answer);
+        x->route->local(flow->local_context, &x->req, &x->answer);
         return false;
     }
     if (!command_prepare(&x->draft, &x->req, x->route, now_ms, now_ms + x->wait_ms, &x->answer) ||

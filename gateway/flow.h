@@ -21,13 +21,18 @@
 
 /** What every request needs; fixed after start. */
 struct flow {
+    const struct route_table *routes;
+    void *local_context; /* of routes that need no worker */
+    /* May it be asked at all? False: the answer to give. NULL: everybody may. */
+    bool (*guard)(void *local_context, const struct request *req, struct answer *ret_answer);
     struct rules_limits limits;
     int64_t deadline_ms, max_deadline_ms;
+    const struct health *health;
+    /* not needed when all routes are local */
     struct link *link;
     struct pending *pending;
     struct idempotency *keys;
     struct replies *replies;
-    struct health *health;
     struct stats *stats;
     void (*suspend)(struct exchange *x); /* http_suspend, pool_resume */
     void (*resume)(struct exchange *x);

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "clock.h"
 #include "events.h"
 #include "flow.h"
@@ -76,6 +77,7 @@ struct gateway {
     struct flow flow;
     struct pool *pool;
     struct listener listener;
+    struct admin *admin;
 };
 
 static void ring(void *arg)
@@ -161,6 +163,8 @@ static int open_http(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
     gateway->flow = (struct flow){
+        .routes = &routes_public,
+        .local_context = &gateway->health,
         .limits = {(size_t)config_int(config, "max-header"), (size_t)config_int(config, "max-body")},
         .deadline_ms = config_int(config, "deadline"),
         .max_deadline_ms = config_int(config, "max-deadline"),
@@ -200,11 +204,6 @@ static int open_listener(struct gateway *gateway)
     return err;
 }
 
-static bool is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
-}
-
 /* Waits for news or a signal; false when it is time to stop. */
 static bool wait_for_news(struct gateway *gateway, int64_t until_ns)
 {
@@ -221,11 +220,12 @@ static bool wait_for_news(struct gateway *gateway, int64_t until_ns)
 
 static void serve(struct gateway *gateway)
 {
-    char text[160];
+    char text[320];
     bool said = false;
-    snprintf(text, sizeof(text), "%s\n", gateway->listener.url);
+    const char *admin = admin_url(gateway->admin);
+    snprintf(text, sizeof(text), admin ? "%s\nadmin %s\n" : "%s\n", gateway->listener.url, admin);
     log_info("listening", "url=%s instance=%s", gateway->listener.url, gateway->instance);
-    if (!is_loopback(config_string(gateway->config, "listen")))
+    if (!listener_is_loopback(config_string(gateway->config, "listen")))
         log_warn("listening beyond this machine without access control; put it behind something that has it",
                  "url=%s", gateway->listener.url);
     while (wait_for_news(gateway, clock_mono_ns() + INT64_C(60000000000))) {
@@ -270,6 +270,15 @@ static void drain(struct gateway *gateway)
     left = pool_wait_idle(gateway->pool, clock_mono_ns() + FLUSH_MS * CLOCK_NS_PER_MS);
     if (left)
         log_warn("cutting off clients that do not read or send", "count=%zu", left);
+}
+
+static int open_admin(struct gateway *gateway)
+{
+    const struct admin_options options = {.config = gateway->config,
+                                          .bus = &gateway->bus,
+                                          .health = &gateway->health,
+                                          .instance = gateway->instance};
+    return admin_open(&options, &gateway->admin);
 }
 
 static void name_instance(struct gateway *gateway)
@@ -337,11 +346,14 @@ int gateway_run(const struct config *config)
     err = open_bus(&gateway);
     if (err)
         goto out_pending;
-    err = open_http(&gateway);
+    err = open_admin(&gateway);
+    if (!err)
+        err = open_http(&gateway);
     if (!err) {
         serve(&gateway);
         drain(&gateway);
     }
+    admin_close(gateway.admin);
     pool_stop(gateway.pool);
     replies_stop(&gateway.replies);
     producer_flush(gateway.link.producer, 200);

@@ -45,7 +45,7 @@ static void say(const struct health *health, const char *status, struct answer *
     buf_done(&body);
 }
 
-void health_live(const struct health *health, struct answer *ret_answer)
+void health_live(void *health, const struct request *req, struct answer *ret_answer)
 {
     say(health, "live", ret_answer);
 }
@@ -63,7 +63,7 @@ void health_refuse(const struct health *health, struct answer *ret_answer)
     buf_done(&missing);
 }
 
-void health_ready(const struct health *health, struct answer *ret_answer)
+void health_ready(void *health, const struct request *req, struct answer *ret_answer)
 {
     if (health_has(health, HEALTH_ALL))
         say(health, "ready", ret_answer);

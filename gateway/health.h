@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "answer.h"
+#include "request.h"
 
 /** What can be missing; ready is none of them. */
 enum health_need {
@@ -31,9 +32,9 @@ void health_set(struct health *health, uint32_t needs, bool have);
 bool health_has(const struct health *health, uint32_t needs);
 
 /** 200, as long as the process can answer at all. */
-void health_live(const struct health *health, struct answer *ret_answer);
+void health_live(void *health, const struct request *req, struct answer *ret_answer);
 /** 200, or 503 with what is missing. */
-void health_ready(const struct health *health, struct answer *ret_answer);
+void health_ready(void *health, const struct request *req, struct answer *ret_answer);
 /** The 503 of a request that needs Kafka while health_ready() says no. */
 void health_refuse(const struct health *health, struct answer *ret_answer);
 

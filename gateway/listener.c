@@ -8,8 +8,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -17,6 +17,11 @@
 
 /** When the process is out of descriptors: how long until accepting is tried again. */
 #define PAUSE_MS 50
+
+bool listener_is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
 
 /* A wildcard address cannot be connected to everywhere; the loopback one can. */
 static void write_url(struct listener *listener)

@@ -9,6 +9,7 @@
 #define ROUNDTRIP_GATEWAY_LISTENER_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -23,6 +24,8 @@ struct listener {
     pthread_t thread;
 };
 
+/** Does the address, as one would write it, lead to this machine only? */
+bool listener_is_loopback(const char *host);
 /** Binds to a numeric address or a host name, and a port (0: any that is free). 0 or -errno. Connections wait
  * until start. */
 int listener_open(struct listener *listener, const char *host, uint16_t port)

@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "computations.h"
+#include "health.h"
 #include "items.h"
 
 static finish_fn finish_reply;
@@ -32,6 +33,9 @@ static const struct route routes[] = {
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
+const struct route_table routes_public = {
+    routes, ROUTES, "Try /items/, /items/{id}, /computations/, /heavy_computation/, /health/ready."};
+
 static void finish_reply(const struct request *req, const struct draft *draft, const struct received *parts,
                          size_t count, struct answer *ret_answer)
 {
@@ -55,16 +59,16 @@ static bool matches(const char *pattern, const struct request *req)
     return i == req->segment_count;
 }
 
-const struct route *routes_find(const struct request *req, unsigned *ret_allowed)
+const struct route *routes_find(const struct route_table *table, const struct request *req, unsigned *ret_allowed)
 {
     enum method method = req->method == METHOD_HEAD ? METHOD_GET : req->method;
     *ret_allowed = 0;
-    for (size_t i = 0; i < ROUTES; i++) {
-        if (!matches(routes[i].pattern, req))
+    for (const struct route *row = table->rows; row < table->rows + table->count; row++) {
+        if (!matches(row->pattern, req))
             continue;
-        if (routes[i].method == method)
-            return &routes[i];
-        *ret_allowed |= routes[i].method;
+        if (row->method == method)
+            return row;
+        *ret_allowed |= row->method;
     }
     return NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of everything that can be asked: path and method → the command to send and how to answer.
+ * The table of everything that clients can ask: path and method → the command to send and how to answer.
  *
  * To add a worker: a row here for each of its operations. `command_keyed` serves where the entity's id is the
  * second segment of the path and the body goes to the worker as it came; anything else is a build function of
@@ -11,7 +11,6 @@
 
 #include "answer.h"
 #include "command.h"
-#include "health.h"
 #include "request.h"
 
 /** Sets key and body of the draft from the request; false: the answer to give. The body is what the client
@@ -21,8 +20,8 @@ typedef bool build_fn(const struct request *req, int64_t now_ms, struct draft *d
 /** The answer from the replies: one, or one of each partition for a route with `every_partition`. */
 typedef void finish_fn(const struct request *req, const struct draft *draft, const struct received *parts,
                        size_t count, struct answer *ret_answer);
-/** An answer that needs no worker. */
-typedef void local_fn(const struct health *health, struct answer *ret_answer);
+/** An answer that needs no worker; `context` is the flow's. */
+typedef void local_fn(void *context, const struct request *req, struct answer *ret_answer);
 
 struct route {
     enum method method;   /* GET serves HEAD too */
@@ -39,8 +38,17 @@ struct route {
 
 #define ROUTES_SERVICES_MAX 8
 
+/** The rows of one listener. */
+struct route_table {
+    const struct route *rows;
+    size_t count;
+    const char *known; /* for who asks for anything else: "Try …" */
+};
+/** What clients may ask; the context of local answers is the struct health. */
+extern const struct route_table routes_public;
+
 /** The row, or NULL: then `*ret_allowed` has the methods the path knows (0: no such path). */
-const struct route *routes_find(const struct request *req, unsigned *ret_allowed);
+const struct route *routes_find(const struct route_table *table, const struct request *req, unsigned *ret_allowed);
 /** The value of Allow, with HEAD and OPTIONS where they follow. */
 void routes_allow(unsigned allowed, struct buf *out);
 /** The services that rows name, each once; their number. */

@@ -49,3 +49,13 @@ bool utf8_is_text(struct slice s)
     }
     return true;
 }
+
+bool utf8_is_valid(struct slice s)
+{
+    for (size_t at = 0, len; at < s.len; at += len) {
+        len = utf8_char_len(s, at);
+        if (len == 0)
+            return false;
+    }
+    return true;
+}

@@ -13,6 +13,8 @@
  * surrogates and values beyond U+10FFFF are not well-formed (Unicode 15, table 3-7). `pos` < s.len.
  */
 size_t utf8_char_len(struct slice s, size_t pos);
+/** Well-formed UTF-8, whatever characters. */
+bool utf8_is_valid(struct slice s);
 /** Well-formed UTF-8 without control characters (U+0000..U+001F, U+007F..U+009F). An empty or absent slice is
  * text. */
 bool utf8_is_text(struct slice s);

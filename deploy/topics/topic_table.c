@@ -19,6 +19,7 @@ const struct config_key topic_settings[] = {
     {"reply-partitions", CONFIG_INT, "12", 1, 10000, "Partitions of the reply topics; a gateway reads one."},
     {"replication", CONFIG_INT, "-1", -1, 100, "Copies of each partition; -1: the cluster's default."},
     {"reply-topic", CONFIG_STRING, "replies", 0, 0, "Reply topics, comma separated."},
+    {"control-topic", CONFIG_STRING, "control", 0, 0, "Topic of what operators do about dead letters."},
     {"dedupe-window", CONFIG_DURATION, "24h", 1000, 365 * DAY_MS,
      "How long the outcome of a command is kept: as the workers have it."},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
@@ -70,11 +71,20 @@ static const struct kind reply_kind = {"",
                                         {"segment.bytes", "67108864"},
                                         {"min.insync.replicas", min_insync}}};
 
+/* What was done about each dead letter must be known for as long as the letter is there: twice its time. */
+static const struct kind control_kind = {"",
+                                         "",
+                                         {{"cleanup.policy", "compact,delete"},
+                                          {"retention.ms", "5184000000"},
+                                          {"unclean.leader.election.enable", "false"},
+                                          {"min.insync.replicas", min_insync}}};
+
 struct topic_options topic_options_of(const struct config *config)
 {
     return (struct topic_options){
         .services = config_string(config, "services"),
         .reply_topics = config_string(config, "reply-topic"),
+        .control_topic = config_string(config, "control-topic"),
         .partitions = (int32_t)config_int(config, "partitions"),
         .reply_partitions = (int32_t)config_int(config, "reply-partitions"),
         .replication = (int32_t)config_int(config, "replication"),
@@ -181,5 +191,6 @@ bool topic_plan_make(const struct topic_options *options, struct topic_plan *ret
     return add_list(plan, options->services, service_kinds, sizeof(service_kinds) / sizeof(service_kinds[0]),
                     options->partitions, options->replication, ret_error) &&
            add_list(plan, options->reply_topics, &reply_kind, 1, options->reply_partitions,
-                    options->replication, ret_error);
+                    options->replication, ret_error) &&
+           add_list(plan, options->control_topic, &control_kind, 1, 1, options->replication, ret_error);
 }

@@ -20,6 +20,7 @@
 struct topic_options {
     const char *services;     /* comma list: "item,compute" */
     const char *reply_topics; /* comma list: "replies" */
+    const char *control_topic; /* "control" */
     int32_t partitions; /* of commands, events and dead letters; equal, so that an event has its command's
                            partition */
     int32_t reply_partitions;

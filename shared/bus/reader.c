@@ -11,7 +11,7 @@
 #include "refill.h"
 #include "rk.h"
 
-#define TOPICS_MAX 8
+#define TOPICS_MAX 64
 
 struct reader {
     rd_kafka_t *rk;
@@ -189,21 +189,32 @@ int reader_watermarks(struct reader *reader, const char *topic, int32_t partitio
     return rk_errno(err);
 }
 
-int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
+/* RD_KAFKA_OFFSET_BEGINNING or _END as an offset. */
+static int look_up(struct reader *reader, const char *topic, int32_t partition, int64_t which, int timeout_ms, int64_t *ret_offset)
 {
     /* not rd_kafka_query_watermark_offsets(): whatever its time-out, it waits until a broker answers */
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(list, topic, partition);
-    asked->offset = RD_KAFKA_OFFSET_END; /* ListOffsets' own "latest", where others have a time */
+    asked->offset = which; /* ListOffsets' own "earliest" and "latest", where others have a time */
     rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(reader->rk, list, timeout_ms);
     if (!err)
         err = asked->err;
     if (!err && asked->offset < 0)
         err = RD_KAFKA_RESP_ERR__NO_OFFSET;
     if (!err)
-        *ret_high = asked->offset;
+        *ret_offset = asked->offset;
     rd_kafka_topic_partition_list_destroy(list);
     return rk_errno(err);
+}
+
+int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
+{
+    return look_up(reader, topic, partition, RD_KAFKA_OFFSET_END, timeout_ms, ret_high);
+}
+
+int reader_begin(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low)
+{
+    return look_up(reader, topic, partition, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, ret_low);
 }
 
 int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error)
@@ -227,6 +238,24 @@ int32_t reader_partition_count(struct reader *reader, const char *topic, struct 
     }
     rd_kafka_metadata_destroy(metadata);
     return count;
+}
+
+int reader_each_topic(struct reader *reader, void (*each)(void *arg, const char *topic, int32_t partitions), void *arg,
+                      struct bus_error *ret_error)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_resp_err_t err = rd_kafka_metadata(reader->rk, 1, NULL, &metadata, BUS_TIMEOUT_MS);
+    atomic_store(&reader->connected, !err);
+    if (err) {
+        rk_error_set(ret_error, "cannot list the topics: %s; is Kafka running at that address?", rd_kafka_err2str(err));
+        return rk_errno(err);
+    }
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        if (!metadata->topics[i].err)
+            each(arg, metadata->topics[i].topic, metadata->topics[i].partition_cnt);
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return 0;
 }
 
 const char *reader_cluster_id(struct reader *reader)

@@ -35,8 +35,14 @@ int reader_watermarks(struct reader *reader, const char *topic, int32_t partitio
 /** The high watermark alone, for a look in passing: waits `timeout_ms` at most. 0 or -errno. */
 int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
     __attribute__((warn_unused_result));
+/** The low watermark alone, in the same way. 0 or -errno. */
+int reader_begin(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low)
+    __attribute__((warn_unused_result));
 /** Number of partitions of a topic, or -errno (-ENOENT: no such topic). */
 int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error);
+/** Calls `each` for every topic of the cluster: 0, or -errno and `ret_error`. */
+int reader_each_topic(struct reader *reader, void (*each)(void *arg, const char *topic, int32_t partitions), void *arg,
+                      struct bus_error *ret_error) __attribute__((warn_unused_result));
 /** The cluster's id; borrowed, lives as long as the reader; NULL when no broker answered within BUS_TIMEOUT_MS. */
 const char *reader_cluster_id(struct reader *reader);
 /** False while no broker can be reached, as far as this reader has noticed. Thread-safe. */

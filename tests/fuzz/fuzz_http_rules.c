@@ -81,7 +81,7 @@ static bool serve(struct request *req, struct draft *draft, struct answer *answe
     if (!rules_check_message(req, &limits, answer) || !rules_split_path(req, answer))
         return false;
     assert(rules_body_length(req) >= -1 && rules_body_length(req) <= 2048);
-    const struct route *route = routes_find(req, &allowed);
+    const struct route *route = routes_find(&routes_public, req, &allowed);
     if (!route || !route->build)
         return true;
     if ((routes_takes_body(route) && !rules_check_body_type(req, answer)) ||

@@ -115,7 +115,15 @@ class Cluster:
     # ---- using ----
 
     def port(self, gateway=0):
-        return int(self.gateways[gateway].ready_path.read_text().strip().rstrip("/").rsplit(":", 1)[1])
+        return self.ports(gateway)[0]
+
+    def admin_port(self, gateway=0):
+        return self.ports(gateway)[1]
+
+    def ports(self, gateway):
+        """Of clients and, with --admin-port, of operators: a line of the ready file each."""
+        lines = self.gateways[gateway].ready_path.read_text().splitlines()
+        return [int(line.rstrip("/").rsplit(":", 1)[1]) for line in lines]
 
     def http(self, gateway=0, timeout=30.0):
         return http_client.Http(self.port(gateway), timeout)

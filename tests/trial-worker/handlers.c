@@ -4,7 +4,7 @@
  *
  *   down         exists: every command meets a transient fault
  *   fail-<key>   a number of transient faults still to come for that key; it counts down
- *   broken-<key> exists: a permanent fault
+ *   broken-<key> exists: a permanent fault; broken: for every key
  *   crash-<key>  exists: the process ends at once, as by a segmentation fault
  *   calls        one line "<key> <body>" for each call of a handler
  */
@@ -61,7 +61,7 @@ static bool fails(const struct call *call, struct decision *d)
     note_call(call);
     if (there("crash-", call->cmd->key))
         __builtin_trap(); /* a fault of its own: pool threads block signals that are sent */
-    if (there("broken-", call->cmd->key))
+    if (there("broken-", call->cmd->key) || there("broken", SLICE_NONE))
         decide_fault(d, FAULT_PERMANENT, "the dependency refuses this for good");
     else if (there("down", SLICE_NONE) || count_down(call->cmd->key))
         decide_fault(d, FAULT_TRANSIENT, "the dependency does not answer");

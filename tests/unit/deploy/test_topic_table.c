@@ -17,6 +17,7 @@ static struct topic_options usual(void)
 {
     return (struct topic_options){.services = "item,compute",
                                   .reply_topics = "replies",
+                                  .control_topic = "control",
                                   .partitions = 6,
                                   .reply_partitions = 12,
                                   .replication = -1,

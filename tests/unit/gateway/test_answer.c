@@ -174,21 +174,21 @@ static void readiness_names_what_is_missing(void **unused)
 {
     struct health health;
     health_init(&health, "g\"1");
-    health_live(&health, &answer);
+    health_live(&health, NULL, &answer);
     assert_int_equal(answer.status, 200);
     health_set(&health, HEALTH_KAFKA | HEALTH_TOPICS | HEALTH_PRODUCER | HEALTH_KEYS, true);
-    health_ready(&health, &answer);
+    health_ready(&health, NULL, &answer);
     assert_int_equal(answer.status, 503);
     assert_true(body_has(&answer, "reply partition"));
     assert_false(body_has(&answer, "topics"));
     assert_string_equal(answer_find(&answer, "Retry-After"), "1");
     health_set(&health, HEALTH_REPLIES, true);
-    health_ready(&health, &answer);
+    health_ready(&health, NULL, &answer);
     assert_int_equal(answer.status, 200);
     assert_slice(answer_body(&answer),
                  "{\"status\":\"ready\",\"instance\":\"g\\\"1\",\"reply_partition\":-1}");
     health_set(&health, HEALTH_OPEN, false);
-    health_ready(&health, &answer);
+    health_ready(&health, NULL, &answer);
     assert_true(body_has(&answer, "shutting down"));
 }
 

@@ -29,7 +29,7 @@ static const struct route *route;
 static int prepare(void)
 {
     unsigned allowed;
-    route = routes_find(&req, &allowed);
+    route = routes_find(&routes_public, &req, &allowed);
     assert_non_null(route);
     answer_clear(&answer);
     return command_prepare(&draft, &req, route, NOW, NOW + 5000, &answer) ? 0 : answer.status;

@@ -9,7 +9,7 @@ static struct request req;
 static const char *type_of(const char *method, const char *path, unsigned *ret_allowed)
 {
     make_request(&req, method, path);
-    const struct route *route = routes_find(&req, ret_allowed);
+    const struct route *route = routes_find(&routes_public, &req, ret_allowed);
     if (!route)
         return NULL;
     return route->type ? route->type : "local";

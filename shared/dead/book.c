@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Marks and jobs in two tables of json-c's. */
+#include "dead/book.h"
+
+#include <json-c/linkhash.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "json.h"
+
+struct dead_book {
+    struct lh_table *marks; /* letter id -> struct dead_mark */
+    struct lh_table *jobs;  /* job id -> struct dead_job, whose created_ms is 0 until its order was read */
+};
+
+static void free_mark(struct lh_entry *entry)
+{
+    free(lh_entry_k(entry));
+    free(lh_entry_v(entry));
+}
+
+static void free_job(struct lh_entry *entry)
+{
+    free(lh_entry_k(entry));
+    dead_job_free(lh_entry_v(entry));
+}
+
+struct dead_book *dead_book_new(void)
+{
+    struct dead_book *book = calloc(1, sizeof(*book));
+    if (!book)
+        return NULL;
+    book->marks = lh_kchar_table_new(1024, free_mark);
+    book->jobs = lh_kchar_table_new(64, free_job);
+    if (book->marks && book->jobs)
+        return book;
+    dead_book_free(book);
+    return NULL;
+}
+
+void dead_book_free(struct dead_book *book)
+{
+    if (!book)
+        return;
+    if (book->marks)
+        lh_table_free(book->marks);
+    if (book->jobs)
+        lh_table_free(book->jobs);
+    free(book);
+}
+
+void dead_book_key(const char *kind, const char *name, char ret_key[DEAD_BOOK_KEY_SIZE])
+{
+    snprintf(ret_key, DEAD_BOOK_KEY_SIZE, "%s/%s", kind, name);
+}
+
+static void *look_up(struct lh_table *table, const char *key)
+{
+    void *value = NULL;
+    return lh_table_lookup_ex(table, key, &value) ? value : NULL;
+}
+
+/* Puts `value` under a copy of `key`. */
+static bool insert(struct lh_table *table, const char *key, const void *value)
+{
+    char *copy = value ? strdup(key) : NULL;
+    if (copy && lh_table_insert(table, copy, value) == 0)
+        return true;
+    free(copy);
+    return false;
+}
+
+/* ---- marks ---- */
+
+void dead_book_write_mark(struct buf *out, const struct dead_mark *mark)
+{
+    char at[CLOCK_RFC3339_SIZE];
+    clock_format_rfc3339(mark->at_ms, at);
+    buf_printf(out, "{\"state\":\"%s\",\"at\":\"%s\",\"job\":", dead_state_name(mark->state), at);
+    buf_append_json(out, slice_of(mark->job));
+    if (mark->reason[0]) {
+        buf_append_text(out, ",\"reason\":");
+        buf_append_json(out, slice_of(mark->reason));
+    }
+    buf_append_text(out, "}");
+}
+
+static bool read_mark(struct slice json, struct dead_mark *ret_mark)
+{
+    struct json_error unused;
+    struct json_object *object = json_parse_strict(json, &unused);
+    bool ok = false;
+    *ret_mark = (struct dead_mark){.state = DEAD_OPEN};
+    if (object && json_object_is_type(object, json_type_object)) {
+        struct slice state = json_member_string(object, "state"), reason = json_member_string(object, "reason");
+        ret_mark->state = slice_is(state, dead_state_name(DEAD_DISCARDED)) ? DEAD_DISCARDED : DEAD_REDRIVEN;
+        ok = state.p && clock_parse_rfc3339(json_member_string(object, "at"), &ret_mark->at_ms);
+        snprintf(ret_mark->job, sizeof(ret_mark->job), "%.*s", SLICE_ARG(json_member_string(object, "job")));
+        snprintf(ret_mark->reason, sizeof(ret_mark->reason), "%.*s", SLICE_ARG(reason));
+    }
+    json_object_put(object);
+    return ok;
+}
+
+static bool apply_mark(struct dead_book *book, const char *letter, struct slice value)
+{
+    struct dead_mark read;
+    if (!value.p) {
+        lh_table_delete(book->marks, letter);
+        return true;
+    }
+    if (!read_mark(value, &read))
+        return true;
+    struct dead_mark *mark = look_up(book->marks, letter);
+    if (!mark) {
+        mark = malloc(sizeof(*mark));
+        if (!insert(book->marks, letter, mark)) {
+            free(mark);
+            return false;
+        }
+    }
+    *mark = read;
+    return true;
+}
+
+const struct dead_mark *dead_book_mark(const struct dead_book *book, const struct dead_id *id)
+{
+    char text[DEAD_ID_SIZE];
+    dead_id_write(id, text);
+    return look_up(book->marks, text);
+}
+
+/* ---- jobs ---- */
+
+static struct dead_job *job_of(struct dead_book *book, const char *id)
+{
+    struct dead_job *job = look_up(book->jobs, id);
+    if (job)
+        return job;
+    job = dead_job_new(id);
+    if (insert(book->jobs, id, job))
+        return job;
+    dead_job_free(job);
+    return NULL;
+}
+
+/* An order does not change; what cannot be read stays a job without one, which nobody sees. */
+static void apply_order(struct dead_job *job, struct slice value)
+{
+    if (job->created_ms == 0 && !dead_job_read(job, value))
+        job->created_ms = 0;
+}
+
+bool dead_book_apply(struct dead_book *book, const struct record *rec)
+{
+    static const char *const kinds[] = {"mark/", "job/", "cancel/", "progress/"};
+    char key[DEAD_BOOK_KEY_SIZE];
+    if (!rec->key.p || rec->key.len >= sizeof(key))
+        return true;
+    snprintf(key, sizeof(key), "%.*s", SLICE_ARG(rec->key));
+    size_t kind = 0;
+    while (kind < 4 && strncmp(key, kinds[kind], strlen(kinds[kind])) != 0)
+        kind++;
+    if (kind == 4)
+        return true;
+    const char *name = key + strlen(kinds[kind]);
+    if (kind == 0)
+        return apply_mark(book, name, rec->value);
+    if (!rec->value.p)
+        return true; /* jobs stay: somebody may be at work on one */
+    struct dead_job *job = job_of(book, name);
+    if (!job)
+        return false;
+    if (kind == 1)
+        apply_order(job, rec->value);
+    else if (kind == 2)
+        job->cancelled = true;
+    else
+        dead_progress_read(&job->progress, rec->value);
+    return true;
+}
+
+struct dead_job *dead_book_job(const struct dead_book *book, struct slice id)
+{
+    char text[ENVELOPE_UUID_SIZE];
+    if (id.len >= sizeof(text))
+        return NULL;
+    snprintf(text, sizeof(text), "%.*s", SLICE_ARG(id));
+    struct dead_job *job = look_up(book->jobs, text);
+    return job && job->created_ms ? job : NULL;
+}
+
+/* Ids are UUIDv7, so their order is that of their making. */
+static bool is_before(const struct dead_job *a, const struct dead_job *b)
+{
+    return strcmp(a->id, b->id) < 0;
+}
+
+struct dead_job *dead_book_next(const struct dead_book *book)
+{
+    struct dead_job *found = NULL;
+    struct lh_entry *entry;
+    lh_foreach(book->jobs, entry)
+    {
+        struct dead_job *job = (struct dead_job *)lh_entry_v(entry);
+        if (job->created_ms && job->progress.phase < DEAD_DONE && (!found || is_before(job, found)))
+            found = job;
+    }
+    return found;
+}
+
+struct dead_job *dead_book_before(const struct dead_book *book, const struct dead_job *last)
+{
+    struct dead_job *found = NULL;
+    struct lh_entry *entry;
+    lh_foreach(book->jobs, entry)
+    {
+        struct dead_job *job = (struct dead_job *)lh_entry_v(entry);
+        if (job->created_ms && (!last || is_before(job, last)) && (!found || is_before(found, job)))
+            found = job;
+    }
+    return found;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was done about dead letters, and which jobs there are: the control topic in memory. Pure but for memory.
+ *
+ * The control topic has one partition and is compacted. Its keys, each written by one side only:
+ *   job/<id>       what was ordered            whoever orders
+ *   cancel/<id>    that it shall end           whoever wants that
+ *   progress/<id>  how far it is               its runner
+ *   mark/<letter>  what was done about it      the job's runner
+ */
+#ifndef ROUNDTRIP_DEAD_BOOK_H
+#define ROUNDTRIP_DEAD_BOOK_H
+
+#include "dead/job.h"
+
+#define DEAD_BOOK_KEY_SIZE (DEAD_ID_SIZE + 16)
+
+struct dead_book;
+struct dead_book *dead_book_new(void); /* NULL: out of memory */
+void dead_book_free(struct dead_book *book); /* NULL is allowed */
+
+/** Takes one record of the control topic; one that it does not understand is left out. False when memory is out. */
+bool dead_book_apply(struct dead_book *book, const struct record *rec) __attribute__((warn_unused_result));
+/** NULL: the letter is open. Until the next dead_book_apply(). */
+const struct dead_mark *dead_book_mark(const struct dead_book *book, const struct dead_id *id);
+/** NULL: none. Lives as long as the book. */
+struct dead_job *dead_book_job(const struct dead_book *book, struct slice id);
+/** The oldest that is not over, or NULL. */
+struct dead_job *dead_book_next(const struct dead_book *book);
+/** The job behind `job` (NULL: the newest) by age, newest first; NULL at the end. */
+struct dead_job *dead_book_before(const struct dead_book *book, const struct dead_job *job);
+
+/** The value of a mark. */
+void dead_book_write_mark(struct buf *out, const struct dead_mark *mark);
+/** "<kind>/<name>". */
+void dead_book_key(const char *kind, const char *name, char ret_key[DEAD_BOOK_KEY_SIZE]);
+
+#endif

@@ -1,0 +1,539 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading letters and the control topic; jobs are made here and run by runner.c. */
+#include "dead/desk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "log.h"
+
+#define POLL_MS          100
+#define SEND_TIMEOUT_MS  30000
+
+static void settled(void *arg, const struct delivery *delivery)
+{
+    struct dead_write *write = delivery->opaque;
+    if (write)
+        write->settled(write, delivery->error_text);
+    else if (delivery->error_text)
+        log_warn("a record of the control topic was not written", "error=\"%s\"", delivery->error_text);
+}
+
+int dead_desk_open(struct dead_desk *desk, const struct bus_settings *bus, const char *control, struct dead_error *ret_error)
+{
+    struct bus_error error = {""};
+    const struct producer_options producer = {
+        .settings = bus, .role = "dead-letters", .message_timeout_ms = SEND_TIMEOUT_MS, .delivered = settled};
+    *desk = (struct dead_desk){.control = control, .control_next = -1};
+    desk->book = dead_book_new();
+    int err = desk->book ? reader_open(bus, "control", &desk->news, &error) : -ENOMEM;
+    if (!err)
+        err = reader_open_brief(bus, "dead-letters", &desk->reader, &error);
+    if (!err)
+        err = producer_open(&producer, &desk->producer, &error);
+    if (!err)
+        return 0;
+    dead_error_set(ret_error, "%s", error.text[0] ? error.text : strerror(-err));
+    dead_desk_close(desk);
+    return err;
+}
+
+void dead_desk_close(struct dead_desk *desk)
+{
+    producer_close(desk->producer);
+    reader_close(desk->reader);
+    reader_close(desk->news);
+    dead_book_free(desk->book);
+    *desk = (struct dead_desk){.control_next = -1};
+}
+
+/* ---- reading ---- */
+
+int dead_desk_follow(struct dead_desk *desk, int timeout_ms)
+{
+    struct message *msg = reader_poll(desk->news, timeout_ms);
+    bool lost = reader_fatal(desk->news) != NULL;
+    if (msg) {
+        desk->control_next = msg->rec.offset + 1;
+        lost |= !dead_book_apply(desk->book, &msg->rec);
+        message_free(msg);
+    }
+    return lost ? -ENOMEM : 0;
+}
+
+/* The next record of what is being read, and what is new in the control topic. */
+static struct message *take(struct dead_desk *desk, int timeout_ms, int *ret_err)
+{
+    struct message *msg = reader_poll(desk->reader, timeout_ms);
+    *ret_err = dead_desk_follow(desk, 0);
+    if (reader_fatal(desk->reader))
+        *ret_err = -ENOMEM;
+    if (!*ret_err)
+        return msg;
+    message_free(msg);
+    return NULL;
+}
+
+/* Where the partition begins and ends. */
+static int ends_of(struct dead_desk *desk, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
+                   struct dead_error *ret_error)
+{
+    int err = reader_begin(desk->reader, topic, partition, DEAD_TIMEOUT_MS, ret_low);
+    if (!err)
+        err = reader_end(desk->reader, topic, partition, DEAD_TIMEOUT_MS, ret_high);
+    if (err)
+        dead_error_set(ret_error, "cannot find the ends of %s/%d: %s; is Kafka running, and the topic there?", topic, partition,
+                       strerror(-err));
+    return err;
+}
+
+static int begin_control(struct dead_desk *desk, struct dead_error *ret_error)
+{
+    struct bus_error error = {""};
+    if (desk->control_next >= 0)
+        return 0;
+    int32_t partitions = reader_partition_count(desk->news, desk->control, &error);
+    if (partitions < 0) {
+        dead_error_set(ret_error, "%s", error.text);
+        return partitions;
+    }
+    int err = reader_add(desk->news, desk->control, 0, READER_BEGINNING);
+    if (err)
+        dead_error_set(ret_error, "cannot read topic %s: %s", desk->control, strerror(-err));
+    else
+        desk->control_next = 0;
+    return err;
+}
+
+int dead_desk_refresh(struct dead_desk *desk, struct dead_error *ret_error)
+{
+    int64_t low = 0, high = 0, until_ns = clock_mono_ns() + DEAD_TIMEOUT_MS * CLOCK_NS_PER_MS;
+    int err = begin_control(desk, ret_error);
+    if (!err)
+        err = ends_of(desk, desk->control, 0, &low, &high, ret_error);
+    while (!err && desk->control_next < high && low < high) {
+        int64_t before = desk->control_next;
+        err = dead_desk_follow(desk, POLL_MS);
+        if (desk->control_next > before)
+            until_ns = clock_mono_ns() + DEAD_TIMEOUT_MS * CLOCK_NS_PER_MS;
+        if (!err && clock_mono_ns() > until_ns)
+            err = -ETIMEDOUT;
+        if (err)
+            dead_error_set(ret_error, "topic %s cannot be read to its end: %s", desk->control, strerror(-err));
+    }
+    return err;
+}
+
+struct found_topics {
+    char services[DEAD_SERVICES_MAX][DEAD_SERVICE_SIZE];
+    int32_t partitions[DEAD_SERVICES_MAX];
+    size_t count;
+    bool more;
+};
+
+static void note_topic(void *arg, const char *topic, int32_t partitions)
+{
+    struct found_topics *found = arg;
+    char service[DEAD_SERVICE_SIZE];
+    if (!dead_topic_service(slice_of(topic), service))
+        return;
+    if (found->count == DEAD_SERVICES_MAX) {
+        found->more = true;
+        return;
+    }
+    size_t at = found->count++;
+    for (; at > 0 && strcmp(found->services[at - 1], service) > 0; at--) { /* sorted by name */
+        memcpy(found->services[at], found->services[at - 1], DEAD_SERVICE_SIZE);
+        found->partitions[at] = found->partitions[at - 1];
+    }
+    memcpy(found->services[at], service, DEAD_SERVICE_SIZE);
+    found->partitions[at] = partitions;
+}
+
+static int add_topic(struct dead_desk *desk, const char *service, int32_t partitions, struct dead_spans *spans,
+                     struct dead_error *ret_error)
+{
+    char topic[DEAD_TOPIC_SIZE];
+    dead_topic_of(service, topic);
+    for (int32_t p = 0; p < partitions; p++) {
+        int64_t low, high;
+        int err = ends_of(desk, topic, p, &low, &high, ret_error);
+        if (!err && low < high && !dead_spans_add(spans, service, p, low, high))
+            err = -ENOMEM;
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+int dead_desk_spans(struct dead_desk *desk, const char *service, struct dead_spans *ret_spans, struct dead_error *ret_error)
+{
+    struct bus_error error = {""};
+    struct found_topics found = {.count = 0};
+    bool known = !*service;
+    int err = reader_each_topic(desk->reader, note_topic, &found, &error);
+    *ret_spans = (struct dead_spans){NULL, 0};
+    if (err)
+        dead_error_set(ret_error, "%s", error.text);
+    for (size_t i = 0; !err && i < found.count; i++) {
+        if (*service && strcmp(service, found.services[i]) != 0)
+            continue;
+        known = true;
+        err = add_topic(desk, found.services[i], found.partitions[i], ret_spans, ret_error);
+    }
+    if (!err && !known) {
+        err = -ENOENT;
+        dead_error_set(ret_error, "there is no service \"%.60s\": no topic dlq.%.60s.commands", service, service);
+    } else if (!err && found.more) {
+        err = -E2BIG;
+        dead_error_set(ret_error, "there are more than %d topics of dead letters: name a service", DEAD_SERVICES_MAX);
+    }
+    if (err)
+        dead_spans_done(ret_spans);
+    return err;
+}
+
+/* ---- walking ---- */
+
+static void end_span(struct dead_desk *desk, struct dead_scan *scan)
+{
+    dead_desk_stop(desk, scan);
+    scan->span++;
+    scan->offset = 0;
+}
+
+void dead_desk_stop(struct dead_desk *desk, struct dead_scan *scan)
+{
+    char topic[DEAD_TOPIC_SIZE];
+    if (!scan->reading)
+        return;
+    const struct dead_span *span = &scan->spans->list[scan->span];
+    dead_topic_of(span->service, topic);
+    reader_remove(desk->reader, topic, span->partition);
+    scan->reading = false;
+}
+
+/* Begins to read the span the scan stands at; true when there is nothing of it (any more). */
+static bool begin_span(struct dead_desk *desk, struct dead_scan *scan, int *ret_err, struct dead_error *ret_error)
+{
+    const struct dead_span *span = &scan->spans->list[scan->span];
+    char topic[DEAD_TOPIC_SIZE];
+    int64_t low, high, next = scan->offset > span->begin ? scan->offset : span->begin;
+    dead_topic_of(span->service, topic);
+    *ret_err = ends_of(desk, topic, span->partition, &low, &high, ret_error);
+    if (*ret_err)
+        return false;
+    scan->offset = next > low ? next : low;
+    if (scan->offset >= span->end || scan->offset >= high)
+        return true;
+    *ret_err = reader_add(desk->reader, topic, span->partition, scan->offset);
+    if (*ret_err)
+        dead_error_set(ret_error, "cannot read %s/%d: %s", topic, span->partition, strerror(-*ret_err));
+    else
+        scan->reading = true;
+    return false;
+}
+
+int dead_desk_next(struct dead_desk *desk, struct dead_scan *scan, int timeout_ms, struct message **ret_msg,
+                   struct dead_error *ret_error)
+{
+    int64_t until_ns = clock_mono_ns() + timeout_ms * CLOCK_NS_PER_MS;
+    int err = 0;
+    while (scan->span < scan->spans->count) {
+        const struct dead_span *span = &scan->spans->list[scan->span];
+        if (scan->reading ? scan->offset >= span->end : begin_span(desk, scan, &err, ret_error)) {
+            end_span(desk, scan);
+            continue;
+        }
+        struct message *msg = err ? NULL : take(desk, timeout_ms < POLL_MS ? timeout_ms : POLL_MS, &err);
+        if (err)
+            return err;
+        if (!msg && clock_mono_ns() >= until_ns)
+            return -EAGAIN;
+        if (!msg)
+            continue;
+        scan->offset = msg->rec.offset + 1;
+        if (msg->rec.offset < span->end) {
+            *ret_msg = msg;
+            return 1;
+        }
+        message_free(msg);
+    }
+    return 0;
+}
+
+/* As dead_desk_next(), but that nothing comes is an error. */
+static int next_or_fail(struct dead_desk *desk, struct dead_scan *scan, struct message **ret_msg, struct dead_error *ret_error)
+{
+    int got = dead_desk_next(desk, scan, DEAD_TIMEOUT_MS, ret_msg, ret_error);
+    if (got != -EAGAIN)
+        return got;
+    dead_error_set(ret_error, "Kafka gave no dead letter within %d s; is it running at that address?", DEAD_TIMEOUT_MS / 1000);
+    return -ETIMEDOUT;
+}
+
+struct message *dead_desk_record(struct dead_desk *desk, const char *topic, int32_t partition, int64_t offset,
+                                 struct dead_error *ret_error)
+{
+    int64_t low, high, until_ns = clock_mono_ns() + DEAD_TIMEOUT_MS * CLOCK_NS_PER_MS;
+    struct message *msg = NULL;
+    int err = ends_of(desk, topic, partition, &low, &high, ret_error);
+    if (err)
+        return NULL;
+    if (offset < low || offset >= high || reader_add(desk->reader, topic, partition, offset) != 0) {
+        dead_error_set(ret_error, "there is nothing at %s/%d/%lld (any more)", topic, partition, (long long)offset);
+        return NULL;
+    }
+    while (!msg && !err && clock_mono_ns() < until_ns)
+        msg = take(desk, POLL_MS, &err);
+    reader_remove(desk->reader, topic, partition);
+    if (msg && msg->rec.offset == offset)
+        return msg;
+    dead_error_set(ret_error, "there is nothing at %s/%d/%lld (any more)", topic, partition, (long long)offset);
+    message_free(msg);
+    return NULL;
+}
+
+struct message *dead_desk_original(struct dead_desk *desk, const struct dead_letter *letter, struct dead_error *ret_error)
+{
+    char topic[DEAD_TOPIC_SIZE];
+    dead_commands_topic_of(letter->id.service, topic); /* whatever the header says: nothing else is ours to read */
+    return dead_desk_record(desk, topic, (int32_t)letter->origin_partition, letter->origin_offset, ret_error);
+}
+
+/* ---- what operators ask ---- */
+
+/* Moves the scan behind that letter. */
+static void skip_to(struct dead_scan *scan, const struct dead_id *after)
+{
+    for (; scan->span < scan->spans->count; scan->span++) {
+        const struct dead_span *span = &scan->spans->list[scan->span];
+        int by_name = strcmp(span->service, after->service);
+        if (by_name == 0 && span->partition == after->partition)
+            scan->offset = after->offset + 1;
+        if (by_name > 0 || (by_name == 0 && span->partition >= after->partition))
+            return;
+    }
+}
+
+int dead_desk_list(struct dead_desk *desk, const struct dead_filter *filter, const struct dead_id *after, size_t limit,
+                   dead_letter_fn *show, void *arg, struct dead_id *ret_next, struct dead_error *ret_error)
+{
+    struct dead_spans spans = {NULL, 0};
+    struct message *msg;
+    size_t shown = 0;
+    memset(ret_next, 0, sizeof(*ret_next));
+    int got = dead_desk_refresh(desk, ret_error);
+    if (!got)
+        got = dead_desk_spans(desk, filter->service, &spans, ret_error);
+    struct dead_scan scan = {.spans = &spans};
+    if (after)
+        skip_to(&scan, after);
+    while (!got && shown < limit && (got = next_or_fail(desk, &scan, &msg, ret_error)) == 1) {
+        struct dead_letter letter;
+        dead_letter_read(&msg->rec, spans.list[scan.span].service, &letter);
+        const struct dead_mark *mark = dead_book_mark(desk->book, &letter.id);
+        got = 0;
+        if (dead_filter_matches(filter, &letter, mark ? mark->state : DEAD_OPEN)) {
+            shown++;
+            if (!show(arg, &letter, mark))
+                got = -ENOMEM;
+            *ret_next = letter.id;
+        }
+        message_free(msg);
+    }
+    if (scan.span == spans.count)
+        memset(ret_next, 0, sizeof(*ret_next));
+    dead_desk_stop(desk, &scan);
+    dead_spans_done(&spans);
+    return got;
+}
+
+struct history {
+    struct buf text;
+    const struct dead_letter *letter;
+};
+
+static bool add_history(void *arg, const struct dead_letter *letter, const struct dead_mark *mark)
+{
+    struct history *history = arg;
+    buf_append_text(&history->text, history->text.len > 1 ? "," : "");
+    dead_letter_write(&history->text, letter, mark);
+    return buf_ok(&history->text);
+}
+
+/* All letters of the command, this one too: they have its key, so they lie in its partition. */
+static int write_history(struct dead_desk *desk, const struct dead_letter *letter, struct history *history,
+                         struct dead_error *ret_error)
+{
+    struct dead_filter filter;
+    struct dead_spans spans = {NULL, 0};
+    int64_t low, high;
+    char topic[DEAD_TOPIC_SIZE];
+    dead_topic_of(letter->id.service, topic);
+    dead_filter_init(&filter);
+    filter.state = DEAD_ANY;
+    snprintf(filter.command_id, sizeof(filter.command_id), "%.*s", SLICE_ARG(letter->command_id));
+    int got = ends_of(desk, topic, letter->id.partition, &low, &high, ret_error);
+    if (!got && !dead_spans_add(&spans, letter->id.service, letter->id.partition, low, high))
+        got = -ENOMEM;
+    struct dead_scan scan = {.spans = &spans};
+    struct message *msg;
+    while (!got && (got = next_or_fail(desk, &scan, &msg, ret_error)) == 1) {
+        struct dead_letter other;
+        dead_letter_read(&msg->rec, letter->id.service, &other);
+        got = 0;
+        if (dead_filter_matches(&filter, &other, DEAD_ANY) &&
+            !add_history(history, &other, dead_book_mark(desk->book, &other.id)))
+            got = -ENOMEM;
+        message_free(msg);
+    }
+    dead_desk_stop(desk, &scan);
+    dead_spans_done(&spans);
+    return got;
+}
+
+int dead_desk_read(struct dead_desk *desk, const struct dead_id *id, struct buf *out, struct dead_error *ret_error)
+{
+    char topic[DEAD_TOPIC_SIZE];
+    dead_topic_of(id->service, topic);
+    int err = dead_desk_refresh(desk, ret_error);
+    if (err)
+        return err;
+    struct message *msg = dead_desk_record(desk, topic, id->partition, id->offset, ret_error);
+    if (!msg)
+        return -ENOENT;
+    struct dead_letter letter;
+    dead_letter_read(&msg->rec, id->service, &letter);
+    struct history history = {.letter = &letter};
+    buf_append_text(&history.text, "[");
+    err = letter.command_id.p ? write_history(desk, &letter, &history, ret_error) : 0;
+    buf_append_text(&history.text, "]");
+    if (!err)
+        dead_letter_write_whole(out, &letter, dead_book_mark(desk->book, id), buf_slice(&history.text));
+    buf_done(&history.text);
+    message_free(msg);
+    return err;
+}
+
+/* ---- jobs ---- */
+
+int dead_desk_prepare(struct dead_desk *desk, const struct dead_order *order, struct dead_job **ret_job,
+                      struct dead_error *ret_error)
+{
+    char id[ENVELOPE_UUID_SIZE];
+    int64_t now_ms = clock_wall_ms();
+    envelope_new_id(now_ms, id);
+    struct dead_job *job = dead_job_new(id);
+    int err = job ? dead_desk_refresh(desk, ret_error) : -ENOMEM;
+    if (!err && order->id_count == 0)
+        err = dead_desk_spans(desk, order->filter.service, &job->spans, ret_error);
+    for (size_t i = 0; !err && i < order->id_count; i++) {
+        const struct dead_id *one = &order->ids[i];
+        if (!dead_spans_add(&job->spans, one->service, one->partition, one->offset, one->offset + 1))
+            err = -ENOMEM;
+    }
+    if (err) {
+        dead_job_free(job);
+        return err;
+    }
+    job->order = *order;
+    job->order.ids = NULL;
+    job->order.id_count = 0;
+    job->created_ms = now_ms;
+    *ret_job = job;
+    return 0;
+}
+
+int dead_desk_rehearse(struct dead_desk *desk, const struct dead_job *job, size_t limit, dead_letter_fn *show, void *arg,
+                       struct dead_progress *ret_progress, struct dead_error *ret_error)
+{
+    struct dead_scan scan = {.spans = &job->spans};
+    struct message *msg;
+    int got;
+    *ret_progress = (struct dead_progress){.phase = DEAD_WAITING};
+    while ((got = next_or_fail(desk, &scan, &msg, ret_error)) == 1) {
+        struct dead_letter letter;
+        dead_letter_read(&msg->rec, job->spans.list[scan.span].service, &letter);
+        const struct dead_mark *mark = dead_book_mark(desk->book, &letter.id);
+        enum dead_verdict verdict = dead_job_judge(job, &letter, mark);
+        ret_progress->examined++;
+        ret_progress->too_often += verdict == DEAD_TOO_OFTEN;
+        if (verdict == DEAD_ACT && (size_t)ret_progress->done++ < limit && !show(arg, &letter, mark)) {
+            message_free(msg);
+            got = -ENOMEM;
+            break;
+        }
+        message_free(msg);
+    }
+    dead_desk_stop(desk, &scan);
+    return got;
+}
+
+int dead_desk_write(struct dead_desk *desk, const char *kind, const char *name, struct slice value, struct dead_write *write)
+{
+    char key[DEAD_BOOK_KEY_SIZE];
+    struct headers none;
+    headers_init(&none);
+    dead_book_key(kind, name, key);
+    const struct record rec = {.topic = desk->control, .partition = 0, .offset = -1, .key = slice_of(key), .value = value};
+    return producer_send(desk->producer, &rec, &none, write);
+}
+
+struct awaited {
+    struct dead_write write; /* first: it is found by its address */
+    bool done;
+    char error[DEAD_ERROR_SIZE - 64];
+};
+
+static void note_end(struct dead_write *write, const char *error)
+{
+    struct awaited *awaited = (struct awaited *)write;
+    awaited->done = true;
+    snprintf(awaited->error, sizeof(awaited->error), "%s", error ? error : "");
+}
+
+/* Writes and waits until it is in the log, and read again from there. */
+static int write_through(struct dead_desk *desk, const char *kind, const char *name, struct slice value,
+                         struct dead_error *ret_error)
+{
+    struct awaited awaited = {.write = {note_end}};
+    int err = dead_desk_write(desk, kind, name, value, &awaited.write);
+    while (!err && !awaited.done) /* ends with the producer's time-out at the latest */
+        (void)producer_flush(desk->producer, DEAD_TIMEOUT_MS);
+    if (!err && awaited.error[0])
+        err = -EIO;
+    if (err) {
+        dead_error_set(ret_error, "cannot write to topic %s: %s", desk->control, awaited.error[0] ? awaited.error : strerror(-err));
+        return err;
+    }
+    return dead_desk_refresh(desk, ret_error);
+}
+
+int dead_desk_submit(struct dead_desk *desk, const struct dead_job *job, struct dead_error *ret_error)
+{
+    struct buf text = {0};
+    dead_job_write(&text, job);
+    int err = buf_ok(&text) ? write_through(desk, "job", job->id, buf_slice(&text), ret_error) : -ENOMEM;
+    buf_done(&text);
+    return err;
+}
+
+int dead_desk_cancel(struct dead_desk *desk, struct slice job_id, struct dead_error *ret_error)
+{
+    int err = dead_desk_refresh(desk, ret_error);
+    struct dead_job *job = err ? NULL : dead_book_job(desk->book, job_id);
+    if (err)
+        return err;
+    if (!job) {
+        dead_error_set(ret_error, "there is no job of that id");
+        return -ENOENT;
+    }
+    if (job->progress.phase >= DEAD_DONE) {
+        dead_error_set(ret_error, "the job is over already");
+        return -EALREADY;
+    }
+    return write_through(desk, "cancel", job->id, SLICE("{}"), ret_error);
+}

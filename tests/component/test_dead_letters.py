@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dead letters as operators see them: over HTTP on the admin listener, and on the command line."""
+
+import json
+import os
+import subprocess
+
+from http_client import Http
+from processes import BUILD, SLACK, sanitizer_env
+from trial import TrialTest
+
+PROGRAM = BUILD / "deploy/roundtrip-dead-letters"
+
+
+class DeadLetterTest(TrialTest):
+    """A trial worker, a gateway that operators may use, and letters to look at."""
+
+    options = {**TrialTest.options, "gateways": 1, "gateway_flags": ["--admin-port", "0"]}
+
+    def setUp(self):
+        super().setUp()
+        self.admin = Http(self.cluster.admin_port(), 30.0 * SLACK)
+        self.addCleanup(self.admin.close)
+
+    def breaks(self, key):
+        (self.cluster.trial / f"broken-{key}").touch()
+
+    def mend(self, key):
+        (self.cluster.trial / f"broken-{key}").unlink()
+
+    def kill_letter(self, key, body=b'"x"'):
+        """A dead letter about `key`: the command's id."""
+        self.breaks(key)
+        id = self.ask(key, body)
+        self.assertEqual(self.answer(id).text(":status"), "500")
+        return id
+
+    def letters(self, **filters):
+        query = "&".join(f"{k}={v}" for k, v in filters.items())
+        response = self.admin.get(f"/dead-letters?{query}")
+        self.assertEqual(response.status, 200, response.body)
+        return response.json()
+
+    def one(self, **filters):
+        found = self.letters(**filters)["dead_letters"]
+        self.assertEqual(len(found), 1, found)
+        return found[0]
+
+    def order(self, action, **what):
+        response = self.admin.post(f"/dead-letters/{action}", what)
+        self.assertEqual(response.status, 202, response.body)
+        self.assertEqual(response.header("location"), f"/dead-letters/jobs/{response.json()['id']}")
+        return response.json()["id"]
+
+    def job(self, id):
+        response = self.admin.get(f"/dead-letters/jobs/{id}")
+        self.assertEqual(response.status, 200, response.body)
+        return response.json()
+
+    def ended(self, id, seconds=30):
+        return self.wait_for("the job's end", lambda: (j := self.job(id))["phase"] in ("done", "cancelled") and j, seconds * SLACK)
+
+    def program(self, *arguments, code=0):
+        flags = self.cluster.common("cli")
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("ROUNDTRIP_")}
+        done = subprocess.run([str(PROGRAM), *arguments, *flags], env={**clean, **sanitizer_env()}, capture_output=True, text=True,
+                              timeout=120 * SLACK, check=False)
+        self.assertEqual(done.returncode, code, done.stderr + done.stdout)
+        return done
+
+
+class DeadLetters(DeadLetterTest):
+    weight = 30
+
+    def test_listed_by_what_they_are(self):
+        self.kill_letter("list-a")
+        id = self.kill_letter("list-b", b'"\xc3\xa4"')
+        letter = self.one(key="list-b")
+        self.assertEqual(letter["command_id"], id)
+        self.assertEqual((letter["service"], letter["class"], letter["type"], letter["state"]),
+                         ("trial", "permanent", "trial.put", "open"))
+        self.assertEqual(letter["reason"], "the dependency refuses this for good")
+        self.assertEqual(letter["deliveries"], 1)
+        self.assertEqual(letter["origin"]["topic"], "trial.commands")
+        for filters in ({"service": "trial"}, {"class": "permanent"}, {"type": "trial.put"}, {"command_id": id},
+                        {"since": "10m"}, {"reason_contains": "for%20good"}, {"state": "any"}):
+            with self.subTest(filters):
+                self.assertIn(letter["id"], [x["id"] for x in self.letters(limit=1000, **filters)["dead_letters"]])
+        for filters in ({"service": "item"}, {"class": "poison", "key": "list-b"}, {"until": "10m"}, {"since": "2199-01-01T00:00:00Z"},
+                        {"reason_contains": "nobody"}, {"state": "discarded", "key": "list-b"}):
+            with self.subTest(filters):
+                self.assertEqual(self.letters(**filters)["dead_letters"], [])
+
+    def test_pages(self):
+        for i in range(7):
+            self.kill_letter(f"page-{i}")
+        whole = [x["id"] for x in self.letters(service="trial", limit=1000)["dead_letters"]]
+        seen, after = [], {}
+        while True:
+            page = self.letters(service="trial", limit=3, **after)
+            seen += [x["id"] for x in page["dead_letters"]]
+            self.assertLessEqual(len(page["dead_letters"]), 3)
+            if page["next"] is None:
+                break
+            after = {"after": page["next"]}
+        self.assertEqual(seen, whole)
+
+    def test_read_one(self):
+        id = self.kill_letter("read", b'"body \xc3\xa4"')
+        letter = self.admin.get(f"/dead-letters/{self.one(key='read')['id']}").json()
+        self.assertEqual(letter["body"], '"body ä"')
+        headers = {h["name"]: h.get("value") for h in letter["headers"]}
+        self.assertEqual(headers["ce_id"], id)
+        self.assertEqual(headers["__dlq.errors.delivery.count"], "1")
+        self.assertEqual([h["id"] for h in letter["history"]], [letter["id"]])
+
+    def test_what_is_not_text(self):
+        self.direct.send("trial.commands", "odd", b"\xff\x00\x01", {"ce_type": "no type!", "x": b"\xfe"})
+        letter = self.wait_for("the letter", lambda: self.letters(key="odd")["dead_letters"])[0]
+        self.assertEqual(letter["class"], "poison")
+        whole = self.admin.get(f"/dead-letters/{letter['id']}").json()
+        self.assertEqual(whole["body_base64"], "/wAB")
+        self.assertIn({"name": "x", "value_base64": "/g=="}, whole["headers"])
+
+    def test_redriven_once_mended(self):
+        id = self.kill_letter("redo", b'"first"')
+        self.assertEqual(self.answer(self.ask("redo", type="trial.look")).text(":status"), "404")
+        self.mend("redo")
+        dry = self.admin.post("/dead-letters/redrive", {"key": "redo", "dry_run": True})
+        self.assertEqual(dry.status, 200, dry.body)
+        self.assertEqual((dry.json()["would_act_on"], dry.json()["first"][0]["command_id"]), (1, id))
+        self.assertEqual(self.one(key="redo")["state"], "open", "a dry run does nothing")
+        job = self.ended(self.order("redrive", key="redo"))
+        self.assertEqual((job["phase"], job["done"], job["too_often"], job["unfit"]), ("done", 1, 0, 0))
+        self.assertEqual(self.answer(id, skip=1).text(":status"), "200")
+        look = self.answer(self.ask("redo", type="trial.look"))
+        self.assertEqual((look.value, look.text("etag")), (b'"first"', '"1"'))
+        letter = self.one(key="redo", state="redriven")
+        self.assertEqual(letter["job"], job["id"])
+        again = self.ended(self.order("redrive", key="redo"))
+        self.assertEqual((again["examined"] > 0, again["done"]), (True, 0), "a letter is redriven once")
+        forced = self.ended(self.order("redrive", key="redo", state="redriven"))
+        self.assertEqual(forced["done"], 1)
+        self.answer(id, skip=2)
+        self.assertEqual(self.answer(self.ask("redo", type="trial.look")).text("etag"), '"1"', "and has its effect once")
+
+    def test_dies_again_until_it_went_round_too_often(self):
+        id = self.kill_letter("round")
+        for rounds in (1, 2):
+            letter = self.one(key="round")
+            self.assertEqual(letter["deliveries"], rounds)
+            job = self.ended(self.order("redrive", ids=[letter["id"]], max_rounds=2))
+            self.assertEqual(job["done"], 1)
+            self.answer(id, skip=rounds)
+            self.wait_for("the next letter", lambda n=rounds: self.one(key="round")["deliveries"] == n + 1)
+        letter = self.one(key="round")
+        job = self.ended(self.order("redrive", key="round", max_rounds=2))
+        self.assertEqual((job["done"], job["too_often"]), (0, 1))
+        whole = self.admin.get(f"/dead-letters/{letter['id']}").json()
+        self.assertEqual([h["state"] for h in whole["history"]], ["redriven", "redriven", "open"])
+        self.assertEqual(len({json.dumps(h["origin"]) for h in whole["history"]}), 1, "the first origin is kept")
+
+    def test_discarded_with_a_reason(self):
+        self.kill_letter("discard")
+        self.assertProblem(self.admin.post("/dead-letters/discard", {"key": "discard"}), 422)
+        job = self.ended(self.order("discard", key="discard", reason="a test's"))
+        self.assertEqual(job["done"], 1)
+        self.assertEqual(self.letters(key="discard")["dead_letters"], [])
+        letter = self.one(key="discard", state="discarded")
+        self.assertEqual((letter["discard_reason"], letter["job"]), ("a test's", job["id"]))
+
+    def test_cancelled_without_loss(self):
+        for i in range(12):
+            self.kill_letter(f"cancel-{i}", b'"%d"' % i)
+            self.mend(f"cancel-{i}")
+        job = self.order("redrive", service="trial", type="trial.put", rate=4, reason_contains="good", since="1h")
+        self.wait_for("a beginning", lambda: self.job(job)["done"] > 0, 20 * SLACK)
+        self.assertEqual(self.admin.request("DELETE", f"/dead-letters/jobs/{job}").status, 202)
+        ended = self.ended(job)
+        self.assertEqual(ended["phase"], "cancelled")
+        self.assertProblem(self.admin.request("DELETE", f"/dead-letters/jobs/{job}"), 409)
+        marked = [x for x in self.letters(state="redriven", limit=1000)["dead_letters"] if x["job"] == job]
+        self.assertEqual(len(marked), ended["done"])
+        rest = self.ended(self.order("redrive", service="trial", type="trial.put"))
+        self.assertEqual(rest["phase"], "done")
+        for i in range(12):
+            self.wait_for(f"cancel-{i}", lambda i=i: self.answer(self.ask(f"cancel-{i}", type="trial.look")).text(":status") == "200")
+
+    def test_a_command_without_an_id_keeps_its_place_as_its_id(self):
+        self.breaks("noid")
+        partition, offset = self.direct.send("trial.commands", "noid", b'"x"', {"ce_type": "trial.put"})
+        letter = self.wait_for("the letter", lambda: self.letters(key="noid")["dead_letters"])[0]
+        self.assertEqual(letter["command_id"], f"trial.commands/{partition}/{offset}")
+        self.mend("noid")
+        self.ended(self.order("redrive", key="noid"))
+        look = self.wait_for("the effect", lambda: (a := self.answer(self.ask("noid", type="trial.look"))).text(":status") == "200" and a)
+        self.assertEqual(look.text("etag"), '"1"')
+
+    def test_wrong_questions(self):
+        for path in ("/dead-letters?kee=1", "/dead-letters?limit=0", "/dead-letters?since=soon", "/dead-letters?state=lost",
+                     "/dead-letters?after=x"):
+            with self.subTest(path):
+                self.assertProblem(self.admin.get(path), 422)
+        self.assertProblem(self.admin.get("/dead-letters?service=nobody"), 404)
+        for path in ("/dead-letters/trial-0-999999", "/dead-letters/trial-99-0", "/dead-letters/x", "/dead-letters/nobody-0-0",
+                     "/dead-letters/jobs/none", "/"):
+            with self.subTest(path):
+                self.assertProblem(self.admin.get(path), 404)
+        for body in ({}, {"key": 1}, {"kee": "x"}, {"key": "x", "rate": 0}, {"ids": ["x"]}, {"ids": [1]}, {"key": "x", "reason": "y"},
+                     {"key": "x", "state": "any"}, {"all": "yes"}):
+            with self.subTest(body):
+                self.assertProblem(self.admin.post("/dead-letters/redrive", body), 422)
+
+    def test_not_for_web_pages(self):
+        for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "localhost.evil.example"}):
+            with self.subTest(headers):
+                self.assertProblem(self.admin.request("GET", "/dead-letters", headers=headers), 403)
+        port = self.cluster.admin_port()
+        self.assertEqual(self.admin.request("GET", "/dead-letters", headers={"Origin": f"http://127.0.0.1:{port}",
+                                                                             "Host": f"127.0.0.1:{port}"}).status, 200)
+
+    def test_on_the_command_line(self):
+        ids = [self.kill_letter(f"cli-{i}") for i in range(3)]
+        listed = [json.loads(line) for line in self.program("list", "--service", "trial", "--json", "--limit", "1000").stdout.splitlines()]
+        mine = [x for x in listed if x["command_id"] in ids]
+        self.assertEqual(len(mine), 3)
+        table = self.program("list", "--key", "cli-1").stdout.splitlines()
+        self.assertEqual(len(table), 2)
+        self.assertIn("permanent", table[1])
+        whole = json.loads(self.program("read", mine[0]["id"]).stdout)
+        self.assertEqual(whole["body"], '"x"')
+        self.program("redrive", code=2)
+        self.program("discard", "--key", "cli-0", code=2)
+        self.program("read", "trial-0-999999", code=1)
+        dry = self.program("redrive", "--key", "cli-0", "--dry-run")
+        self.assertIn("Nothing was done. 1 of", dry.stderr)
+        self.mend("cli-0")
+        done = json.loads(self.program("redrive", mine[0]["id"] if mine[0]["key"] == "cli-0" else self.one(key="cli-0")["id"]).stdout)
+        self.assertEqual((done["phase"], done["done"]), ("done", 1))
+        self.assertEqual(self.answer(ids[0], skip=1).text(":status"), "200")
+        done = json.loads(self.program("discard", "--key", "cli-1", "--reason", "not wanted").stdout)
+        self.assertEqual((done["phase"], done["done"]), ("done", 1))
+        self.assertIn(done["id"], self.program("jobs").stdout)
+        self.program("cancel", done["id"], code=1)
+
+
+class AdminToken(DeadLetterTest):
+    options = {**DeadLetterTest.options, "gateway_flags": ["--admin-port", "0", "--admin-token", "s3cret"]}
+
+    def test_only_with_the_token(self):
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "s3cret"}, {"Authorization": "Bearer s3cret2"}):
+            with self.subTest(headers):
+                self.assertProblem(self.admin.request("GET", "/dead-letters", headers=headers), 401)
+        self.assertEqual(self.admin.request("GET", "/dead-letters", headers={"Authorization": "Bearer s3cret"}).status, 200)
+
+
+class WithoutAGateway(DeadLetterTest):
+    """The command line alone: it runs its jobs itself."""
+
+    options = {**TrialTest.options, "gateways": 0}
+
+    def setUp(self):
+        TrialTest.setUp(self)
+
+    def test_runs_its_jobs_itself(self):
+        id = self.kill_letter("alone")
+        self.mend("alone")
+        ran = self.program("redrive", "--key", "alone")
+        self.assertEqual(json.loads(ran.stdout)["done"], 1)
+        self.assertIn("running it here", ran.stderr)
+        self.assertEqual(self.answer(id, skip=1).text(":status"), "200")
