@@ -56,8 +56,8 @@ static bool read_time(struct slice value, int64_t now_ms, int64_t *ret_ms)
     int64_t ago_ms;
     if (clock_parse_rfc3339(value, ret_ms))
         return *ret_ms > 0;
-    if (value.len == 0 || value.len >= sizeof(text))
-        return false;
+    if (value.len == 0 || value.len >= sizeof(text) || (value.p[value.len - 1] >= '0' && value.p[value.len - 1] <= '9'))
+        return false; /* a number alone could be a year as well as milliseconds */
     snprintf(text, sizeof(text), "%.*s", SLICE_ARG(value));
     if (!config_value_parse(&duration, text, &ago_ms))
         return false;

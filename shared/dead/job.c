@@ -267,7 +267,8 @@ static bool read_spans(struct dead_job *job, struct json_object *spans)
         int64_t numbers[3];
         for (size_t n = 0; n < 3; n++)
             numbers[n] = json_object_get_int64(json_object_array_get_idx(span, n + 1));
-        if (!service || !dead_spans_add(&job->spans, service, (int32_t)numbers[0], numbers[1], numbers[2]))
+        bool possible = numbers[0] >= 0 && numbers[0] <= INT32_MAX && numbers[1] >= 0 && numbers[1] <= numbers[2];
+        if (!service || !possible || !dead_spans_add(&job->spans, service, (int32_t)numbers[0], numbers[1], numbers[2]))
             return false;
     }
     return true;
@@ -297,6 +298,7 @@ static bool read_order(struct dead_job *job, struct json_object *object)
     keep_text(order->reason, sizeof(order->reason), json_member_string(object, "reason"));
     keep_text(order->by, sizeof(order->by), json_member_string(object, "by"));
     return action >= 0 && clock_parse_rfc3339(json_member_string(object, "created_at"), &job->created_ms) &&
+           job->created_ms > 0 &&
            read_filter(&order->filter, json_object_object_get(object, "filter"), 0, &wrong) &&
            read_spans(job, json_object_object_get(object, "spans"));
 }
@@ -354,7 +356,8 @@ bool dead_progress_read(struct dead_progress *progress, struct slice json)
                                            .offset = json_member_int64(object, "offset", 0)};
         for (size_t i = 0; i < COUNTS; i++)
             *(int64_t *)((char *)progress + counts[i].offset) = json_member_int64(object, counts[i].name, 0);
-        if (!clock_parse_rfc3339(json_member_string(object, "updated_at"), &progress->updated_ms))
+        if (!clock_parse_rfc3339(json_member_string(object, "updated_at"), &progress->updated_ms) ||
+            progress->updated_ms < 0)
             progress->updated_ms = 0;
         keep_text(progress->error, sizeof(progress->error), json_member_string(object, "error"));
         keep_text(progress->runner, sizeof(progress->runner), json_member_string(object, "runner"));

@@ -172,11 +172,7 @@ void letters_dead(struct work *work, const char *group, const char *topic, struc
         memcpy(text, count.p, count.len);
         deliveries = strtol(text, NULL, 10);
     }
-    headers_init(ret_headers);
-    for (size_t i = 0; i < rec->header_count; i++) {
-        if (!replaced(rec->headers[i].name))
-            copy_header(&rec->headers[i], ret_headers);
-    }
+    headers_init(ret_headers); /* ours first: a reader may not get to the end of very many */
     if (!record_header(rec, DEAD_PREFIX "topic").p)
         add_origin(ret_headers, rec, group);
     headers_add_int(ret_headers, DEAD_PREFIX "delivery.count", deliveries + 1);
@@ -184,6 +180,10 @@ void letters_dead(struct work *work, const char *group, const char *topic, struc
     headers_add(ret_headers, DEAD_PREFIX "class", slice_of(work->dead_class ? work->dead_class : "poison"));
     if (!record_header(rec, "ce_id").p)
         headers_add(ret_headers, "ce_id", work->cmd.id);
+    for (size_t i = 0; i < rec->header_count; i++) {
+        if (!replaced(rec->headers[i].name))
+            copy_header(&rec->headers[i], ret_headers);
+    }
     *ret_rec = (struct record){.topic = topic, .partition = -1, .key = rec->key, .value = rec->value};
 }
 

@@ -59,16 +59,16 @@ static void refuses(struct topic_options options, const char *reason)
         fail_msg("\"%s\" does not say \"%s\"", error.text, reason);
 }
 
-static void lists_three_topics_per_service_and_the_replies(void **state)
+static void lists_three_topics_per_service_the_replies_and_the_control_topic(void **state)
 {
     static const char *const names[] = {"item.commands",    "item.events",    "dlq.item.commands",
                                         "compute.commands", "compute.events", "dlq.compute.commands",
-                                        "replies"};
+                                        "replies",          "control"};
     make(usual());
     assert_int_equal(plan.count, sizeof(names) / sizeof(names[0]));
     for (size_t i = 0; i < plan.count; i++) {
-        bool reply = strcmp(names[i], "replies") == 0;
-        assert_int_equal(find(names[i])->partitions, reply ? 12 : 6);
+        bool reply = strcmp(names[i], "replies") == 0, control = strcmp(names[i], "control") == 0;
+        assert_int_equal(find(names[i])->partitions, reply ? 12 : control ? 1 : 6);
         assert_int_equal(find(names[i])->replication, -1);
     }
 }
@@ -127,7 +127,7 @@ static void takes_lists_with_spaces_and_empty_places(void **state)
     options.services = " orders , ,item,";
     options.reply_topics = "replies,replies.batch";
     make(options);
-    assert_int_equal(plan.count, 8);
+    assert_int_equal(plan.count, 9);
     find("orders.events");
     find("dlq.item.commands");
     assert_int_equal(find("replies.batch")->partitions, 12);
@@ -182,7 +182,7 @@ static void refuses_more_than_fit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lists_three_topics_per_service_and_the_replies),
+        cmocka_unit_test(lists_three_topics_per_service_the_replies_and_the_control_topic),
         cmocka_unit_test(events_are_compacted_but_not_within_the_dedupe_window),
         cmocka_unit_test(commands_replies_and_dead_letters_age_out),
         cmocka_unit_test(acknowledged_means_a_majority_has_it),

@@ -40,6 +40,7 @@ static void ill_formed_bytes_have_none(void **state)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(utf8_char_len(bad[i], 0), 0);
         assert_false(utf8_is_text(bad[i]));
+        assert_false(utf8_is_valid(bad[i]));
     }
 }
 
@@ -48,6 +49,8 @@ static void control_characters_are_no_text(void **state)
     assert_true(utf8_is_text(SLICE_NONE));
     assert_true(utf8_is_text(SLICE("a b~ \xc2\xa0 Größe 漢字 \xf0\x9f\x8e\x89")));
     assert_false(utf8_is_text(SLICE("a\nb")));
+    assert_true(utf8_is_valid(SLICE("a\nb \xc3\xbc \x7f")));
+    assert_true(utf8_is_valid(SLICE_NONE));
     assert_false(utf8_is_text(SLICE("a\x7f")));
     assert_false(utf8_is_text(SLICE("a\xc2\x85")));
     assert_false(utf8_is_text((struct slice){"a\0b", 3}));
