@@ -324,7 +324,28 @@ static void cancel_job(void *context, const struct request *req, struct answer *
     show_job(context, req, true, answer);
 }
 
+static void list_breakers(void *context, const struct request *req, struct answer *answer)
+{
+    struct dead_letters *letters = context;
+    struct buf text = {0};
+    struct dead_error error;
+    struct dead_desk *desk = take(letters, answer);
+    if (!desk)
+        return;
+    int err = dead_desk_refresh(desk, &error);
+    buf_append_text(&text, "{\"breakers\":");
+    dead_book_show_breakers(&text, desk->book, clock_wall_ms());
+    give_back(letters);
+    buf_append_text(&text, "}");
+    if (err)
+        answer_error(answer, err, &error);
+    else
+        answer_text(answer, 200, &text);
+    buf_done(&text);
+}
+
 static const struct route rows[] = {
+    {METHOD_GET, "/breakers", .local = list_breakers},
     {METHOD_GET, "/dead-letters", .local = list},
     {METHOD_POST, "/dead-letters/redrive", .local = redrive},
     {METHOD_POST, "/dead-letters/discard", .local = discard},
@@ -335,4 +356,4 @@ static const struct route rows[] = {
 };
 
 const struct route_table dead_letters_routes = {
-    rows, sizeof(rows) / sizeof(rows[0]), "Try /dead-letters, /dead-letters/{id}, /dead-letters/jobs."};
+    rows, sizeof(rows) / sizeof(rows[0]), "Try /dead-letters, /dead-letters/{id}, /dead-letters/jobs, /breakers."};

@@ -50,12 +50,18 @@ bool utf8_is_text(struct slice s)
     return true;
 }
 
-bool utf8_is_valid(struct slice s)
+struct slice utf8_prefix(struct slice s)
 {
-    for (size_t at = 0, len; at < s.len; at += len) {
+    size_t at = 0;
+    for (size_t len; at < s.len; at += len) {
         len = utf8_char_len(s, at);
         if (len == 0)
-            return false;
+            break;
     }
-    return true;
+    return slice_make(s.p, at);
+}
+
+bool utf8_is_valid(struct slice s)
+{
+    return utf8_prefix(s).len == s.len;
 }

@@ -15,6 +15,8 @@
 size_t utf8_char_len(struct slice s, size_t pos);
 /** Well-formed UTF-8, whatever characters. */
 bool utf8_is_valid(struct slice s);
+/** As much of it, from the start, as is well-formed: for a text that was cut to a length. */
+struct slice utf8_prefix(struct slice s);
 /** Well-formed UTF-8 without control characters (U+0000..U+001F, U+007F..U+009F). An empty or absent slice is
  * text. */
 bool utf8_is_text(struct slice s);

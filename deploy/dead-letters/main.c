@@ -11,7 +11,7 @@
 #include "log.h"
 #include "settings.h"
 
-#define WIDTH_MAX 60
+#define WIDTH_MAX 200
 
 static const struct config_key own_settings[] = {
     {"control-topic", CONFIG_STRING, "control", 0, 0, "topic of what operators do about dead letters"},
@@ -60,14 +60,20 @@ static int misuse(const char *what)
 
 /* ---- list and read ---- */
 
-/* As much of it as fits a column, without what a terminal could take for orders. */
-static void print_cell(struct slice text, int width)
+/* Without what a terminal could take for orders, in at least `width` columns and at most `max`. */
+static void print_cell(struct slice text, int width, int max)
 {
     char cell[WIDTH_MAX + 1];
-    int len = text.len < (size_t)width ? (int)text.len : width;
+    int len = text.len < (size_t)max ? (int)text.len : max;
     for (int i = 0; i < len; i++)
         cell[i] = (unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i];
-    printf("%-*.*s ", width, len, cell);
+    printf("%-*.*s", width, len, cell);
+}
+
+static void print_column(struct slice text, int width)
+{
+    print_cell(text, width, width);
+    putchar(' ');
 }
 
 static bool print_row(void *arg, const struct dead_letter *letter, const struct dead_mark *mark)
@@ -75,13 +81,14 @@ static bool print_row(void *arg, const struct dead_letter *letter, const struct 
     char id[DEAD_ID_SIZE], died[CLOCK_RFC3339_SIZE];
     dead_id_write(&letter->id, id);
     clock_format_rfc3339(letter->died_ms, died);
-    print_cell(slice_of(id), 20);
-    print_cell(slice_of(dead_state_name(mark ? mark->state : DEAD_OPEN)), 9);
-    print_cell(slice_of(died), 24);
-    print_cell(letter->class, 9);
-    print_cell(letter->type, 16);
-    print_cell(letter->key, 20);
-    print_cell(letter->reason, WIDTH_MAX);
+    print_cell(slice_of(id), 20, DEAD_ID_SIZE - 1); /* whole: it is what the other commands take */
+    putchar(' ');
+    print_column(slice_of(dead_state_name(mark ? mark->state : DEAD_OPEN)), 9);
+    print_column(slice_of(died), 24);
+    print_column(letter->class, 9);
+    print_column(letter->type, 16);
+    print_column(letter->key, 20);
+    print_cell(letter->reason, 0, WIDTH_MAX);
     printf("\n");
     return true;
 }
@@ -170,6 +177,7 @@ static int rehearse(struct run *run, const struct dead_job *job, struct dead_err
     struct dead_progress would;
     print_head(run);
     int err = dead_desk_rehearse(&run->desk, job, (size_t)config_int(run->config, "limit"), printer(run), NULL, &would, error);
+    fflush(stdout);
     if (!err)
         fprintf(stderr, "Nothing was done. %" PRId64 " of %" PRId64 " letters would be %s; %" PRId64 " went round too often.\n",
                 would.done, would.examined, job->order.action == DEAD_REDRIVE ? "redriven" : "discarded", would.too_often);
@@ -271,13 +279,25 @@ static int cancel(struct run *run)
     return EXIT_SUCCESS;
 }
 
+static int breakers(struct run *run)
+{
+    struct dead_error error;
+    struct buf text = {0};
+    if (dead_desk_refresh(&run->desk, &error) != 0)
+        return fail(&error);
+    dead_book_show_breakers(&text, run->desk.book, clock_wall_ms());
+    printf("%.*s\n", SLICE_ARG(buf_slice(&text)));
+    buf_done(&text);
+    return EXIT_SUCCESS;
+}
+
 /* ---- the program ---- */
 
 static const struct verb {
     const char *name;
     int (*run)(struct run *run);
 } verbs[] = {{"list", list},       {"read", read_letters}, {"redrive", redrive}, {"discard", discard},
-             {"jobs", jobs},       {"follow", follow_one}, {"cancel", cancel}};
+             {"jobs", jobs},       {"follow", follow_one}, {"cancel", cancel}, {"breakers", breakers}};
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 static bool read_filter(struct run *run, struct dead_error *error)
@@ -318,7 +338,8 @@ int main(int argc, char **argv)
         "  redrive [ID...]          sends them again, under their own ids: none can take effect twice\n"
         "  discard [ID...] --reason TEXT\n"
         "  jobs                     redrives and discards, the newest first\n"
-        "  follow JOB, cancel JOB\n\n"
+        "  follow JOB, cancel JOB\n"
+        "  breakers                 which operations of which workers wait for an outage to end\n\n"
         "Write the command first, then ids, then flags.",
         tables};
     const struct verb *verb = NULL;
@@ -327,7 +348,7 @@ int main(int argc, char **argv)
             verb = &verbs[i];
     }
     if (argc < 2 || (!verb && argv[1][0] != '-'))
-        return misuse("say what to do: list, read, redrive, discard, jobs, follow or cancel");
+        return misuse("say what to do: list, read, redrive, discard, jobs, follow, cancel or breakers");
     struct run run = {.names = argv + 2};
     if (verb) {
         while (2 + run.name_count < argc && argv[2 + run.name_count][0] != '-')
@@ -343,7 +364,7 @@ int main(int argc, char **argv)
         return verdict == CONFIG_EXIT ? EXIT_SUCCESS : 2;
     if (!verb) {
         config_free(config);
-        return misuse("say what to do: list, read, redrive, discard, jobs, follow or cancel");
+        return misuse("say what to do: list, read, redrive, discard, jobs, follow, cancel or breakers");
     }
     settings_apply_log(config, program.name);
     run.config = config;

@@ -8,13 +8,21 @@
 
 #include "clock.h"
 #include "json.h"
+#include "utf8.h"
 
 struct dead_book {
     struct lh_table *marks; /* letter id -> struct dead_mark */
+    struct lh_table *breakers; /* "<service>/<instance>/<operation>" -> struct breaker_state */
     struct lh_table *jobs;  /* job id -> struct dead_job, whose created_ms is 0 until its order was read */
 };
 
-static void free_mark(struct lh_entry *entry)
+struct breaker_state {
+    bool open;
+    int64_t at_ms, until_ms;
+    char reason[200];
+};
+
+static void free_plain(struct lh_entry *entry)
 {
     free(lh_entry_k(entry));
     free(lh_entry_v(entry));
@@ -31,9 +39,10 @@ struct dead_book *dead_book_new(void)
     struct dead_book *book = calloc(1, sizeof(*book));
     if (!book)
         return NULL;
-    book->marks = lh_kchar_table_new(1024, free_mark);
+    book->marks = lh_kchar_table_new(1024, free_plain);
+    book->breakers = lh_kchar_table_new(64, free_plain);
     book->jobs = lh_kchar_table_new(64, free_job);
-    if (book->marks && book->jobs)
+    if (book->marks && book->breakers && book->jobs)
         return book;
     dead_book_free(book);
     return NULL;
@@ -45,6 +54,8 @@ void dead_book_free(struct dead_book *book)
         return;
     if (book->marks)
         lh_table_free(book->marks);
+    if (book->breakers)
+        lh_table_free(book->breakers);
     if (book->jobs)
         lh_table_free(book->jobs);
     free(book);
@@ -71,6 +82,19 @@ static bool insert(struct lh_table *table, const char *key, const void *value)
     return false;
 }
 
+/* The value under `key`, made if there is none; NULL: out of memory. */
+static void *place(struct lh_table *table, const char *key, size_t size)
+{
+    void *value = look_up(table, key);
+    if (value)
+        return value;
+    value = calloc(1, size);
+    if (insert(table, key, value))
+        return value;
+    free(value);
+    return NULL;
+}
+
 /* ---- marks ---- */
 
 void dead_book_write_mark(struct buf *out, const struct dead_mark *mark)
@@ -81,7 +105,7 @@ void dead_book_write_mark(struct buf *out, const struct dead_mark *mark)
     buf_append_json(out, slice_of(mark->job));
     if (mark->reason[0]) {
         buf_append_text(out, ",\"reason\":");
-        buf_append_json(out, slice_of(mark->reason));
+        buf_append_json(out, utf8_prefix(slice_of(mark->reason)));
     }
     buf_append_text(out, "}");
 }
@@ -112,16 +136,10 @@ static bool apply_mark(struct dead_book *book, const char *letter, struct slice 
     }
     if (!read_mark(value, &read))
         return true;
-    struct dead_mark *mark = look_up(book->marks, letter);
-    if (!mark) {
-        mark = malloc(sizeof(*mark));
-        if (!insert(book->marks, letter, mark)) {
-            free(mark);
-            return false;
-        }
-    }
-    *mark = read;
-    return true;
+    struct dead_mark *mark = place(book->marks, letter, sizeof(*mark));
+    if (mark)
+        *mark = read;
+    return mark != NULL;
 }
 
 const struct dead_mark *dead_book_mark(const struct dead_book *book, const struct dead_id *id)
@@ -152,21 +170,89 @@ static void apply_order(struct dead_job *job, struct slice value)
         job->created_ms = 0;
 }
 
+/* ---- breakers ---- */
+
+/* A worker whose breaker is open tells of each probe: so long after the probe's time it should have been heard of. */
+#define BREAKER_SILENCE_MS 60000
+
+static bool apply_breaker(struct dead_book *book, const char *name, struct slice value)
+{
+    struct json_error unused;
+    struct json_object *object = value.p ? json_parse_strict(value, &unused) : NULL;
+    struct breaker_state read = {.open = false};
+    bool ok = object && json_object_is_type(object, json_type_object) &&
+              clock_parse_rfc3339(json_member_string(object, "at"), &read.at_ms) &&
+              clock_parse_rfc3339(json_member_string(object, "until"), &read.until_ms) && read.at_ms > 0;
+    if (ok) {
+        read.open = !slice_is(json_member_string(object, "phase"), "closed");
+        snprintf(read.reason, sizeof(read.reason), "%.*s", SLICE_ARG(json_member_string(object, "reason")));
+    }
+    json_object_put(object);
+    struct breaker_state *state = ok ? place(book->breakers, name, sizeof(*state)) : NULL;
+    if (state)
+        *state = read;
+    return !ok || state;
+}
+
+/* Takes what stands before the next slash off `name`. */
+static struct slice next_part(const char **name)
+{
+    size_t len = strcspn(*name, "/");
+    struct slice part = slice_make(*name, len);
+    *name += (*name)[len] ? len + 1 : len;
+    return part;
+}
+
+static void show_breaker(struct buf *out, const char *name, const struct breaker_state *state, int64_t now_ms)
+{
+    static const char *const names[] = {"{\"service\":", ",\"instance\":", ",\"operation\":"};
+    char at[CLOCK_RFC3339_SIZE];
+    bool unheard = state->open && now_ms > state->until_ms + BREAKER_SILENCE_MS;
+    for (size_t i = 0; i < 3; i++) {
+        buf_append_text(out, names[i]);
+        buf_append_json(out, i < 2 ? next_part(&name) : slice_of(name));
+    }
+    clock_format_rfc3339(state->at_ms, at);
+    buf_printf(out, ",\"phase\":\"%s\",\"at\":\"%s\"", unheard ? "unheard" : state->open ? "open" : "closed", at);
+    if (state->open) {
+        buf_append_text(out, ",\"reason\":");
+        buf_append_json(out, utf8_prefix(slice_of(state->reason)));
+    }
+    buf_append_text(out, "}");
+}
+
+void dead_book_show_breakers(struct buf *out, const struct dead_book *book, int64_t now_ms)
+{
+    struct lh_entry *entry;
+    const char *between = "";
+    buf_append_text(out, "[");
+    lh_foreach(book->breakers, entry)
+    {
+        buf_append_text(out, between);
+        show_breaker(out, lh_entry_k(entry), lh_entry_v(entry), now_ms);
+        between = ",";
+    }
+    buf_append_text(out, "]");
+}
+
 bool dead_book_apply(struct dead_book *book, const struct record *rec)
 {
-    static const char *const kinds[] = {"mark/", "job/", "cancel/", "progress/"};
+    static const char *const kinds[] = {"mark/", "job/", "cancel/", "progress/", "breaker/"};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
     char key[DEAD_BOOK_KEY_SIZE];
     if (!rec->key.p || rec->key.len >= sizeof(key))
         return true;
     snprintf(key, sizeof(key), "%.*s", SLICE_ARG(rec->key));
     size_t kind = 0;
-    while (kind < 4 && strncmp(key, kinds[kind], strlen(kinds[kind])) != 0)
+    while (kind < KINDS && strncmp(key, kinds[kind], strlen(kinds[kind])) != 0)
         kind++;
-    if (kind == 4)
+    if (kind == KINDS || !utf8_is_valid(slice_of(key)))
         return true;
     const char *name = key + strlen(kinds[kind]);
     if (kind == 0)
         return apply_mark(book, name, rec->value);
+    if (kind == 4)
+        return apply_breaker(book, name, rec->value);
     if (!rec->value.p)
         return true; /* jobs stay: somebody may be at work on one */
     struct dead_job *job = job_of(book, name);

@@ -7,6 +7,7 @@
  *   cancel/<id>    that it shall end           whoever wants that
  *   progress/<id>  how far it is               its runner
  *   mark/<letter>  what was done about it      the job's runner
+ *   breaker/<service>/<instance>/<operation>   that worker
  */
 #ifndef ROUNDTRIP_DEAD_BOOK_H
 #define ROUNDTRIP_DEAD_BOOK_H
@@ -29,6 +30,12 @@ struct dead_job *dead_book_job(const struct dead_book *book, struct slice id);
 struct dead_job *dead_book_next(const struct dead_book *book);
 /** The job behind `job` (NULL: the newest) by age, newest first; NULL at the end. */
 struct dead_job *dead_book_before(const struct dead_book *book, const struct dead_job *job);
+
+/**
+ * Appends [{"service":…,"instance":…,"operation":…,"phase":…},…] of the breakers that workers have told of. One that is open and
+ * should long have been heard of again (its worker may be gone) has the phase "unheard".
+ */
+void dead_book_show_breakers(struct buf *out, const struct dead_book *book, int64_t now_ms);
 
 /** The value of a mark. */
 void dead_book_write_mark(struct buf *out, const struct dead_mark *mark);

@@ -220,7 +220,7 @@ void dead_job_free(struct dead_job *job)
 static void append_member(struct buf *out, const char *name, const char *value)
 {
     buf_printf(out, ",\"%s\":", name);
-    buf_append_json(out, slice_of(value));
+    buf_append_json(out, utf8_prefix(slice_of(value)));
 }
 
 static void append_time(struct buf *out, const char *name, int64_t wall_ms)

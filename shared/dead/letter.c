@@ -12,6 +12,7 @@
 #define OWN_PREFIX     "__dlq."
 #define ERRORS_PREFIX  OWN_PREFIX "errors."
 #define JOB_HEADER     OWN_PREFIX "job"
+#define OMITTED        ERRORS_PREFIX "omitted"
 #define TOPIC_PREFIX   "dlq."
 #define COMMANDS       ".commands"
 
@@ -104,7 +105,7 @@ void dead_letter_read(const struct record *rec, const char *service, struct dead
 
 bool dead_letter_is_bare(const struct dead_letter *letter)
 {
-    return !letter->rec->key.p && !letter->rec->value.p && letter->origin_offset >= 0;
+    return record_header(letter->rec, OMITTED).p != NULL;
 }
 
 /* ---- as JSON ---- */
@@ -210,7 +211,7 @@ static bool is_replaced(const char *name)
 static bool is_kept_error(const char *name)
 {
     return strncmp(name, ERRORS_PREFIX, sizeof(ERRORS_PREFIX) - 1) == 0 && strcmp(name, ERRORS_PREFIX "message") != 0 &&
-           strcmp(name, ERRORS_PREFIX "class") != 0;
+           strcmp(name, ERRORS_PREFIX "class") != 0 && strcmp(name, OMITTED) != 0;
 }
 
 bool dead_letter_command(const struct dead_letter *letter, const struct record *original, const char *topic,

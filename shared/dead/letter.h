@@ -41,7 +41,7 @@ struct dead_letter {
     int64_t origin_partition, origin_offset;
 };
 void dead_letter_read(const struct record *rec, const char *service, struct dead_letter *ret_letter);
-/** It only says where the command lies, because the command was too large to be kept: dead_letter_command() needs that one. */
+/** It is not all of the command, which was too large to be kept: dead_letter_command() needs that, from where it lies. */
 bool dead_letter_is_bare(const struct dead_letter *letter);
 
 /** What was done about a letter. DEAD_ANY is no state, but matches all of them. */

@@ -8,6 +8,7 @@
 #include "hash.h"
 #include "log.h"
 #include "worker/dispatch.h"
+#include "worker/letters.h"
 #include "worker/partition.h"
 #include "worker/retry.h"
 #include "worker/settle.h"
@@ -153,6 +154,23 @@ static void give_up(struct work *work, bool permanent)
                    work->attempts, work->attempts == 1 ? "" : "s", SLICE_ARG(buf_slice(&work->reason)));
 }
 
+/* Tells operators what the breaker does. Nobody waits for it, and a loss does no harm: the log has it too. */
+static void announce(const struct work *work)
+{
+    struct worker *worker = work->partition->worker;
+    struct buf key = {0}, value = {0};
+    struct headers headers;
+    struct record rec;
+    letters_breaker(work, breaker_of(work), clock_mono_ns(), clock_wall_ms(), &key, &value, &headers, &rec);
+    if (buf_ok(&key) && buf_ok(&value)) {
+        int err = producer_send(worker->replies, &rec, &headers, NULL);
+        if (err)
+            log_debug("a breaker's state was not announced", "topic=%s error=%d", rec.topic, err);
+    }
+    buf_done(&key);
+    buf_done(&value);
+}
+
 static void count_success(struct work *work)
 {
     struct worker *worker = work->partition->worker;
@@ -160,8 +178,10 @@ static void count_success(struct work *work)
     work->probe = false;
     if (breaker->phase == BREAKER_CLOSED && breaker->failed == 0)
         return;
-    if (breaker_succeeded(breaker, &worker->breaker_settings, clock_mono_ns()))
-        log_info("breaker closes: the operation works again", "operation=%s", work->op->type);
+    if (!breaker_succeeded(breaker, &worker->breaker_settings, clock_mono_ns()))
+        return;
+    log_info("breaker closes: the operation works again", "operation=%s", work->op->type);
+    announce(work);
 }
 
 /* True: the breaker is open, so this failure says nothing about the command. */
@@ -172,9 +192,11 @@ static bool count_failure(struct work *work)
     enum breaker_phase before = breaker->phase;
     work->probe = false;
     bool is_open = breaker_failed(breaker, &worker->breaker_settings, hash_slice(work->key), clock_mono_ns());
-    if (is_open && before != BREAKER_OPEN)
+    if (is_open && before != BREAKER_OPEN) {
         log_warn("breaker opens: the operation fails for different keys; its commands wait", "operation=%s pause_ms=%lld why=\"%.*s\"",
                  work->op->type, (long long)(breaker->pause_ns / CLOCK_NS_PER_MS), SLICE_ARG(buf_slice(&work->reason)));
+        announce(work);
+    }
     return is_open;
 }
 

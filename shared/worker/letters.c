@@ -158,7 +158,7 @@ static void add_origin(struct headers *headers, const struct record *rec, const 
 static bool replaced(const char *name)
 {
     return strcmp(name, DEAD_PREFIX "delivery.count") == 0 || strcmp(name, DEAD_PREFIX "message") == 0 ||
-           strcmp(name, DEAD_PREFIX "class") == 0;
+           strcmp(name, DEAD_PREFIX "class") == 0 || strcmp(name, LETTERS_OMITTED) == 0;
 }
 
 void letters_dead(struct work *work, const char *group, const char *topic, struct slice reason,
@@ -196,5 +196,23 @@ void letters_dead_bare(struct work *work, const char *group, const char *topic, 
     headers_add_int(ret_headers, DEAD_PREFIX "delivery.count", 1);
     headers_add(ret_headers, DEAD_PREFIX "message", reason);
     headers_add(ret_headers, DEAD_PREFIX "class", slice_of(work->dead_class ? work->dead_class : "poison"));
+    headers_add(ret_headers, LETTERS_OMITTED, SLICE("all"));
     *ret_rec = (struct record){.topic = topic, .partition = -1};
+}
+
+void letters_breaker(const struct work *work, const struct breaker *breaker, int64_t now_ns, int64_t now_ms, struct buf *key,
+                     struct buf *value, struct headers *ret_headers, struct record *ret_rec)
+{
+    const struct worker *worker = work->partition->worker;
+    char at[CLOCK_RFC3339_SIZE], until[CLOCK_RFC3339_SIZE];
+    bool closed = breaker->phase == BREAKER_CLOSED;
+    clock_format_rfc3339(now_ms, at);
+    clock_format_rfc3339(closed ? now_ms : now_ms + (breaker->until_ns - now_ns) / CLOCK_NS_PER_MS, until);
+    buf_printf(key, "breaker/%s/%s/%s", worker->service->name, worker->instance, work->op->type);
+    buf_printf(value, "{\"phase\":\"%s\",\"at\":\"%s\",\"until\":\"%s\",\"reason\":", closed ? "closed" : "open", at, until);
+    buf_append_json(value, closed ? SLICE("") : buf_slice(&work->reason));
+    buf_append_text(value, "}");
+    headers_init(ret_headers);
+    *ret_rec = (struct record){
+        .topic = worker->control_topic, .partition = 0, .key = buf_slice(key), .value = buf_slice(value)};
 }

@@ -12,6 +12,9 @@
 /** ce_type of an event that only repeats a key's true state. */
 #define LETTERS_REPAIR "roundtrip.repaired"
 
+/** Header of a dead letter that is not all of its command: "value" or "all". Where the command lies the others say. */
+#define LETTERS_OMITTED "__dlq.errors.omitted"
+
 void letters_event(struct work *work, struct headers *ret_headers, struct record *ret_rec);
 /** The tombstone of an entity or a claim that the window has passed; the key is the work's. */
 void letters_removal(struct work *work, struct headers *ret_headers, struct record *ret_rec);
@@ -30,6 +33,10 @@ void letters_dead(struct work *work, const char *group, const char *topic, struc
 /** A dead letter that only says where the command lies: for one whose own headers leave no room. */
 void letters_dead_bare(struct work *work, const char *group, const char *topic, struct slice reason,
                        struct headers *ret_headers, struct record *ret_rec);
+
+/** For the control topic: what the breaker of the work's operation does now. `key` and `value` are empty, and hold the texts. */
+void letters_breaker(const struct work *work, const struct breaker *breaker, int64_t now_ns, int64_t now_ms, struct buf *key,
+                     struct buf *value, struct headers *ret_headers, struct record *ret_rec);
 
 /** Is `topic` on the allow-list? */
 bool letters_topic_allowed(const char *allowed, struct slice topic);

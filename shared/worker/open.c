@@ -28,6 +28,7 @@ static void name_things(struct worker *worker)
     const char *dir = config_string(config, "state-dir");
     worker->instance = config_string(config, "instance-id");
     worker->reply_topics = config_string(config, "reply-topics");
+    worker->control_topic = config_string(config, "control-topic");
     worker->dedupe_ms = config_int(config, "dedupe-window");
     worker->breaker_settings = (struct breaker_settings){
         .keys = (int)config_int(config, "breaker-keys"),

@@ -256,6 +256,7 @@ void partition_bury(struct work *work, struct slice reason)
     int err = send(work, worker->replies, &rec, &headers, "dead letter");
     if (err == -EMSGSIZE) { /* with our headers it is too large: the origin headers say where the whole of it lies */
         rec.value = SLICE_NONE;
+        headers_add(&headers, LETTERS_OMITTED, SLICE("value"));
         err = send(work, worker->replies, &rec, &headers, "dead letter without its value");
     }
     if (err == -EMSGSIZE) {

@@ -169,7 +169,7 @@ struct worker {
     struct bus_settings bus;
     const char *instance;
     char commands_topic[128], events_topic[128], dead_topic[160], group[128], state_dir[512];
-    const char *reply_topics;
+    const char *reply_topics, *control_topic;
     int64_t dedupe_ms;
     int state_lock;
     bool has_pool;

@@ -36,6 +36,7 @@ static const struct config_key worker_keys[] = {
     {"breaker-window", CONFIG_DURATION, "10s", 100, 600000, "see breaker-keys"},
     {"breaker-pause", CONFIG_DURATION, "1s", 10, 600000, "in an outage: time until one command is tried; doubles"},
     {"breaker-pause-max", CONFIG_DURATION, "30s", 10, 3600000, "the longest such pause"},
+    {"control-topic", CONFIG_STRING, "control", 0, 0, "topic that says for operators which breakers are open"},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 

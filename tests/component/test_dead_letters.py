@@ -4,6 +4,7 @@
 import json
 
 from dead_letters import DeadLetterTest
+from processes import SLACK
 from trial import TrialTest
 
 
@@ -148,6 +149,20 @@ class DeadLetters(DeadLetterTest):
                      {"key": "x", "state": "any"}, {"all": "yes"}):
             with self.subTest(body):
                 self.assertProblem(self.admin.post("/dead-letters/redrive", body), 422)
+
+    def test_breakers_are_seen(self):
+        def phase():
+            breakers = self.admin.get("/breakers").json()["breakers"]
+            return [b["phase"] for b in breakers if (b["service"], b["operation"]) == ("trial", "trial.put")]
+        down = self.cluster.trial / "down"
+        down.touch()
+        ids = [self.ask(f"outage-{i}") for i in range(8)]
+        self.wait_for("an open breaker", lambda: phase() == ["open"], 20 * SLACK)
+        self.assertIn('"trial.put","phase":"open"', self.program("breakers").stdout)
+        down.unlink()
+        for id in ids:
+            self.assertEqual(self.answer(id).text(":status"), "200")
+        self.wait_for("a closed breaker", lambda: phase() == ["closed"], 20 * SLACK)
 
     def test_not_for_web_pages(self):
         for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "localhost.evil.example"}):

@@ -36,7 +36,8 @@ static void check_order(struct slice text)
 
 static void check_book(struct slice value)
 {
-    static const char *const keys[] = {"job/a", "progress/a", "cancel/a", "mark/item-0-0", "job/a"};
+    static const char *const keys[] = {"job/a", "progress/a", "cancel/a", "mark/item-0-0", "job/a",
+                                       "breaker/item/worker-1/item.put"};
     struct dead_book *book = dead_book_new();
     assert(book);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
@@ -44,10 +45,13 @@ static void check_book(struct slice value)
         bool ok = dead_book_apply(book, &rec);
         assert(ok);
     }
+    struct json_error wrong;
+    struct buf text = {0};
+    dead_book_show_breakers(&text, book, INT64_C(1769860800000));
+    assert(json_check_strict(buf_slice(&text), &wrong));
+    buf_clear(&text);
     struct dead_job *job = dead_book_job(book, SLICE("a"));
     if (job) {
-        struct json_error wrong;
-        struct buf text = {0};
         dead_job_write(&text, job);
         struct dead_job *back = dead_job_new("a");
         assert(back && dead_job_read(back, buf_slice(&text)));
@@ -56,8 +60,8 @@ static void check_book(struct slice value)
         buf_clear(&text);
         dead_job_show(&text, job);
         assert(json_check_strict(buf_slice(&text), &wrong));
-        buf_done(&text);
     }
+    buf_done(&text);
     dead_book_free(book);
 }
 

@@ -89,11 +89,36 @@ static void what_it_does_not_understand_is_left_out(void **unused)
     assert_non_null(dead_book_job(book, SLICE(FIRST)));
 }
 
+static void breakers_are_shown_with_their_age(void **unused)
+{
+    const int64_t noon = 1769860800000;
+    struct buf text = {0};
+    dead_book_show_breakers(&text, book, noon);
+    assert_true(text_has(&text, "[]"));
+    apply("breaker/item/worker-1/item.put",
+          "{\"phase\":\"open\",\"at\":\"2026-01-31T12:00:00Z\",\"until\":\"2026-01-31T12:00:30Z\",\"reason\":\"down\"}");
+    apply("breaker/item/worker-2/item.put", "{}");
+    buf_clear(&text);
+    dead_book_show_breakers(&text, book, noon + 31000);
+    assert_true(text_has(&text, "{\"service\":\"item\",\"instance\":\"worker-1\",\"operation\":\"item.put\",\"phase\":\"open\""));
+    assert_false(text_has(&text, "worker-2"));
+    buf_clear(&text);
+    dead_book_show_breakers(&text, book, noon + 91000);
+    assert_true(text_has(&text, "\"phase\":\"unheard\""));
+    apply("breaker/item/worker-1/item.put",
+          "{\"phase\":\"closed\",\"at\":\"2026-01-31T12:00:00Z\",\"until\":\"2026-01-31T12:00:00Z\",\"reason\":\"\"}");
+    buf_clear(&text);
+    dead_book_show_breakers(&text, book, noon + 91000);
+    assert_true(text_has(&text, "\"phase\":\"closed\""));
+    buf_done(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(marks_are_found_by_their_letter, open_book, close_book),
         cmocka_unit_test_setup_teardown(jobs_come_by_age, open_book, close_book),
+        cmocka_unit_test_setup_teardown(breakers_are_shown_with_their_age, open_book, close_book),
         cmocka_unit_test_setup_teardown(what_it_does_not_understand_is_left_out, open_book, close_book),
     };
     return cmocka_run_group_tests_name("book", tests, NULL, NULL);

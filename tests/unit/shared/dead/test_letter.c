@@ -138,14 +138,19 @@ static void a_bare_one_needs_its_original(void **unused)
     const struct header its_own[] = {{"ce_type", SLICE("item.put")}};
     original.headers = its_own;
     original.header_count = 1;
-    rec.key = rec.value = SLICE_NONE;
+    rec.value = SLICE_NONE; /* of an item.delete that would be all of it */
     struct dead_letter letter;
+    dead_letter_read(&rec, "item", &letter);
+    assert_false(dead_letter_is_bare(&letter));
+    headers_add(&headers, "__dlq.errors.omitted", SLICE("value"));
+    rec.header_count = headers.count;
     dead_letter_read(&rec, "item", &letter);
     assert_true(dead_letter_is_bare(&letter));
     assert_true(dead_letter_command(&letter, &original, "item.commands", SLICE("j"), &sent, &out, &why));
     assert_slice(out.value, "large");
     assert_slice(sent_header("ce_id"), "id-1");
     assert_slice(sent_header("__dlq.errors.offset"), "71");
+    assert_null(sent_header("__dlq.errors.omitted").p);
 }
 
 int main(void)
