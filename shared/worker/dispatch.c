@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "hash.h"
 #include "log.h"
 #include "worker/faults.h"
 #include "worker/partition.h"
@@ -80,6 +81,7 @@ static void run_on_pool_thread(void *arg)
     struct call call = {.cmd = &work->cmd, .before = work->entity_before, .now_ms = clock_wall_ms(), .job = &work->job};
     if (work->cmd.expiry_ms && call.now_ms >= work->cmd.expiry_ms)
         return; /* nobody waits any more: status stays 0, see settle */
+    atomic_store(&work->began_ns, clock_mono_ns());
     work->op->handler(&call, &work->decision);
 }
 
@@ -94,6 +96,7 @@ static void run_pooled(struct work *work)
     work->entity_before.state = buf_slice(&work->before);
     int64_t left_ms = work->cmd.expiry_ms ? work->cmd.expiry_ms - clock_wall_ms() : INT64_MAX;
     work->job.deadline_ns = left_ms > JOB_MAX_MS ? INT64_MAX : clock_mono_ns() + left_ms * CLOCK_NS_PER_MS;
+    atomic_store(&work->began_ns, 0);
     work->task.run = run_on_pool_thread;
     partition_submit(work);
 }
@@ -109,10 +112,12 @@ static void run(struct work *work)
         return;
     }
     struct call call = make_call(work);
+    watchdog_enter(&p->worker->watchdog, work);
     if (op->place == RUN_INLINE)
         op->handler(&call, &work->decision);
     else if (op->admit)
         op->admit(&call, &work->decision);
+    watchdog_leave(&p->worker->watchdog);
     if (op->place == RUN_POOL && work->decision.status == 0) {
         run_pooled(work);
         return;
@@ -145,7 +150,8 @@ static void start(struct work *work)
 
 void dispatch_undone(struct work *work)
 {
-    work->entity_before = entity_of(work->partition, work->key);
+    if (work->op->scope == SCOPE_KEY)
+        work->entity_before = entity_of(work->partition, work->key);
     dispatch_settle(work);
 }
 
@@ -158,12 +164,17 @@ void dispatch_again(struct work *work)
 void dispatch_admitted(struct work *work)
 {
     struct partition *p = work->partition;
-    if (must_queue(work)) {
+    if (work->op->scope == SCOPE_PARTITION) {
+        partition_answer_later(work); /* which runs its handler when everything before it is final */
+    } else if (must_queue(work)) {
         work_move(work, WORK_QUEUED);
         work_queue_add(&p->waiting, work);
-        return;
+        if (crowd_enter(&p->crowd, hash_slice(work->key), p->worker->key_queue))
+            log_warn("many commands wait behind one of their key; the partition takes no more until it is decided",
+                     "partition=%d key=\"%.*s\"", p->number, SLICE_ARG(work->key));
+    } else {
+        start(work);
     }
-    start(work);
 }
 
 void dispatch_command(struct work *work)
@@ -183,7 +194,8 @@ void dispatch_command(struct work *work)
         return;
     }
     if (work->op->scope == SCOPE_PARTITION) {
-        partition_answer_later(work);
+        if (!suspects_hold(work))
+            dispatch_admitted(work);
         return;
     }
     const char *fault = key_fault(service, work->key);
@@ -211,10 +223,12 @@ void dispatch_wake_waiting(struct partition *p)
     struct work *work = old.first;
     while (work && p->phase == PARTITION_SERVING) {
         struct work *next = work->queue_next;
-        if (must_queue(work))
+        if (must_queue(work)) {
             work_queue_add(&p->waiting, work);
-        else
+        } else {
+            crowd_leave(&p->crowd, hash_slice(work->key), p->worker->key_queue);
             start(work);
+        }
         work = next;
     }
 }

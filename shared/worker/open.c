@@ -30,6 +30,7 @@ static void name_things(struct worker *worker)
     worker->reply_topics = config_string(config, "reply-topics");
     worker->control_topic = config_string(config, "control-topic");
     worker->dedupe_ms = config_int(config, "dedupe-window");
+    worker->key_queue = (int)config_int(config, "key-queue");
     worker->breaker_settings = (struct breaker_settings){
         .keys = (int)config_int(config, "breaker-keys"),
         .window_ns = config_int(config, "breaker-window") * CLOCK_NS_PER_MS,

@@ -325,9 +325,9 @@ int64_t partition_commit_offset(const struct partition *p)
 static void steer_flow(struct partition *p)
 {
     struct consumer *consumer = p->worker->consumer;
-    if (!p->flow_paused && p->work_count >= PARTITION_WINDOW)
+    if (!p->flow_paused && (p->work_count >= PARTITION_WINDOW || p->crowd.crowds > 0))
         p->flow_paused = consumer_pause(consumer, p->number) == 0;
-    else if (p->flow_paused && p->work_count <= PARTITION_WINDOW_RESUME)
+    else if (p->flow_paused && p->work_count <= PARTITION_WINDOW_RESUME && p->crowd.crowds == 0)
         p->flow_paused = consumer_resume(consumer, p->number, CONSUMER_CONTINUE) != 0;
 }
 

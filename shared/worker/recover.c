@@ -36,6 +36,7 @@ static void clear(struct partition *p)
     work_queue_init(&p->journal);
     work_queue_init(&p->readers);
     work_queue_init(&p->waiting);
+    p->crowd = (struct crowd){.crowds = 0};
     work_queue_init(&p->retrying);
     work_queue_init(&p->suspects);
     p->suspect_until = -1;

@@ -17,10 +17,12 @@
 #include "offsets.h"
 #include "state.h"
 #include "worker/breaker.h"
+#include "worker/crowd.h"
 #include "worker/etag.h"
 #include "worker/pool.h"
 #include "worker/progress.h"
 #include "worker/service.h"
+#include "worker/watchdog.h"
 
 /** Commands of one partition that may be under way before its flow is paused, and where it resumes. */
 #define PARTITION_WINDOW        4096
@@ -109,6 +111,7 @@ struct work {
 
     struct pool_task task;
     struct job job;
+    _Atomic int64_t began_ns; /* its handler on the pool; 0: not yet */
 };
 
 enum partition_phase {
@@ -148,6 +151,7 @@ struct partition {
     int64_t final_since_ns;
     struct work_queue readers;   /* READING, in order */
     struct work_queue waiting;   /* QUEUED, in order */
+    struct crowd crowd;          /* of them, by key */
     struct work_queue suspects;  /* QUEUED, each for its turn: suspects.c */
     int64_t suspect_until;       /* commands below this offset are suspects; -1: none */
     struct work_queue retrying;  /* RETRYING */
@@ -173,6 +177,7 @@ struct worker {
     int64_t dedupe_ms;
     int state_lock;
     bool has_pool;
+    int key_queue; /* commands that may wait behind one of their key before the partition's flow is paused */
     struct breaker_settings breaker_settings;
     struct breaker *breakers; /* one for each operation */
     int32_t partition_count;
@@ -188,6 +193,7 @@ struct worker {
     int64_t commit_ns, sweep_ns;
     int32_t sweep_next;
     struct progress replay;
+    struct watchdog watchdog;
     struct worker_counters count;
 };
 

@@ -144,8 +144,11 @@ void dispatch_scan(struct work *work)
     struct scan scan = {.state = p->state};
     partition_apply(p); /* what is final must be seen */
     struct call call = {.cmd = &work->cmd, .now_ms = clock_wall_ms(), .scan = &scan};
-    if (!settle_expired(work))
+    if (!settle_expired(work)) {
+        watchdog_enter(&p->worker->watchdog, work);
         work->op->handler(&call, &work->decision);
+        watchdog_leave(&p->worker->watchdog);
+    }
     check_decided(work);
     work->decision.effect = EFFECT_NONE;
     work->exists = false;

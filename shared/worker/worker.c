@@ -31,6 +31,10 @@ static const struct config_key worker_keys[] = {
     {"reply-topics", CONFIG_STRING, "replies,replies.*", 0, 0,
      "topics that may be answered to, comma-separated; a trailing * matches a prefix"},
     {"dedupe-window", CONFIG_DURATION, "24h", 1000, INT64_C(31622400000), "how long a command id's outcome is kept"},
+    {"handler-limit", CONFIG_DURATION, "30s", 100, 3600000,
+     "a handler that blocks the worker for longer, or does not stop for so long after its deadline, ends the process"},
+    {"key-queue", CONFIG_INT, "256", 1, 4096,
+     "commands that may wait behind one of their key that is tried again, before the partition takes no more"},
     {"breaker-keys", CONFIG_INT, "5", 1, BREAKER_KEYS_MAX,
      "different keys whose commands must fail within breaker-window to take it for an outage, not for poison"},
     {"breaker-window", CONFIG_DURATION, "10s", 100, 600000, "see breaker-keys"},
@@ -121,6 +125,7 @@ static void check_fatal(struct worker *worker)
 static void tick(struct worker *worker, struct lifecycle *life)
 {
     int64_t now = clock_mono_ns();
+    watchdog_look(worker, now);
     for (int32_t i = 0; i < worker->partition_count; i++) {
         struct partition *p = &worker->partitions[i];
         if (p->phase == PARTITION_AWAY)
@@ -225,6 +230,8 @@ static int worker_run(const struct service *service, const struct config *config
     struct loop loop = {.epoll_fd = -1};
     int err = worker_open(&worker, life, &error);
     if (!err)
+        err = watchdog_start(&worker.watchdog, config_int(config, "handler-limit") * CLOCK_NS_PER_MS);
+    if (!err)
         err = loop_open(&loop);
     if (!err)
         err = watch(&worker, life, &loop);
@@ -232,6 +239,7 @@ static int worker_run(const struct service *service, const struct config *config
         run(&worker, life, &loop);
     else if (err != -EINTR)
         worker_fail(&worker, "cannot start", error.text[0] ? error.text : strerror(-err));
+    watchdog_stop(&worker.watchdog);
     worker_close(&worker);
     loop_close(&loop);
     say_goodbye(&worker);

@@ -9,6 +9,18 @@ from trial import TrialTest
 OUTAGE = 60 if BROKER == "kafka" else 6
 
 
+class KeyQueue(TrialTest):
+    options = {**TrialTest.options, "worker_flags": ["--key-queue", "8", "--breaker-pause-max", "2s"]}
+
+    def test_many_behind_one_pause_the_partition_and_keep_their_order(self):
+        self.fail_times("busy", 4)
+        ids = [self.ask("busy", f'"{i}"'.encode()) for i in range(40)]
+        replies = [self.answer(id) for id in ids]
+        self.assertEqual([r.text("etag") for r in replies], [f'"{i + 1}"' for i in range(40)])
+        self.assertEqual(self.cluster.trial_workers[0].tail(10_000).count("many commands wait behind one of their key"), 1)
+        self.assertEqual(self.answer(self.ask("busy", type="trial.look")).value, b'"39"')
+
+
 class Faults(TrialTest):
     weight = 60
 

@@ -5,6 +5,7 @@
  *   down         exists: every command meets a transient fault
  *   fail-<key>   a number of transient faults still to come for that key; it counts down
  *   broken-<key> exists: a permanent fault; broken: for every key
+ *   hang-<key>   exists: the handler never returns
  *   crash-<key>  exists: the process ends at once, as by a segmentation fault
  *   calls        one line "<key> <body>" for each call of a handler
  */
@@ -59,6 +60,8 @@ static bool count_down(struct slice key)
 static bool fails(const struct call *call, struct decision *d)
 {
     note_call(call);
+    while (there("hang-", call->cmd->key))
+        sleep(1);
     if (there("crash-", call->cmd->key))
         __builtin_trap(); /* a fault of its own: pool threads block signals that are sent */
     if (there("broken-", call->cmd->key) || there("broken", SLICE_NONE))
@@ -84,6 +87,13 @@ static void get(const struct call *call, struct decision *d)
         decide_problem(d, 404, "Trial not found");
 }
 
+/* About a partition, but it fails on demand as if it were about the command's key. */
+static void list(const struct call *call, struct decision *d)
+{
+    if (!fails(call, d))
+        decide_status(d, 204);
+}
+
 static const struct operation operations[] = {
     {.type = "trial.put",
      .kind = OPERATION_WRITE,
@@ -101,6 +111,7 @@ static const struct operation operations[] = {
      .handler = put,
      .event_type = "trial.updated",
      .retry = {.attempts = 5, .base_ms = 100, .cap_ms = 400}},
+    {.type = "trial.list", .kind = OPERATION_READ, .scope = SCOPE_PARTITION, .handler = list},
     {.type = "trial.look", .kind = OPERATION_READ, .handler = get},
     {.type = NULL},
 };

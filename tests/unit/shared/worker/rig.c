@@ -132,6 +132,7 @@ struct rig *rig_new(int64_t committed)
     worker->instance = "test-1";
     worker->reply_topics = "replies,replies.*";
     worker->control_topic = "control";
+    worker->key_queue = 4;
     worker->partition_count = FAKE_PARTITIONS;
     worker->partitions = rig->partitions;
     worker->breakers = rig->breakers;
