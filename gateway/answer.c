@@ -194,6 +194,8 @@ void answer_outcome(struct answer *answer, enum outcome outcome, const struct an
         return;
     case OUTCOME_NONE:
     case OUTCOME_REPLIED:
+    case OUTCOME_ACCEPTED:
+    case OUTCOME_NEWS:
         break;
     }
     answer_problem(answer, 500, "The gateway lost track of this request; please report it. %s",

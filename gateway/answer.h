@@ -40,6 +40,8 @@ enum outcome {
     OUTCOME_UNSENT,    /* Kafka does not have the command, and will not */
     OUTCOME_UNCERTAIN, /* Kafka reported a failure, but may have the command */
     OUTCOME_DRAINED,   /* this gateway is shutting down */
+    OUTCOME_ACCEPTED,  /* Kafka has the command, and its caller waits no longer: 202 */
+    OUTCOME_NEWS,      /* no reply was awaited, but that the command it is about is decided: it was */
 };
 
 /** A copy of a reply: it outlives the record it came in. Zero-initialised is valid and empty. */

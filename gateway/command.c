@@ -17,7 +17,9 @@ void draft_clear(struct draft *draft)
 {
     draft->id_len = draft->idempotency_len = draft->time_len = 0;
     draft->expiry_ms = draft->limit = 0;
-    draft->key = draft->body = SLICE_NONE;
+    draft->key = draft->body = draft->subject = SLICE_NONE;
+    draft->service = NULL;
+    draft->type[0] = '\0';
     if (draft->body_text.cap > BODY_KEPT)
         buf_done(&draft->body_text);
     else
@@ -27,6 +29,11 @@ void draft_clear(struct draft *draft)
 void draft_done(struct draft *draft)
 {
     buf_done(&draft->body_text);
+}
+
+bool draft_set_type(struct draft *draft, const char *service, const char *verb)
+{
+    return snprintf(draft->type, sizeof(draft->type), "%s.%s", service, verb) < (int)sizeof(draft->type);
 }
 
 bool draft_set_key(struct draft *draft, struct slice key)
@@ -92,6 +99,7 @@ bool command_prepare(struct draft *draft, const struct request *req, const struc
 {
     draft_clear(draft);
     draft->expiry_ms = expiry_ms;
+    draft->service = route->service;
     draft->time_len = (size_t)clock_format_rfc3339(now_ms, draft->time);
     if (!rules_idempotency_key(req, draft->idempotency_key, &draft->idempotency_len, ret_answer))
         return false;
@@ -138,8 +146,9 @@ void command_fill(const struct draft *draft, const struct request *req, const st
     *ret_cmd = (struct command){
         .key = draft->key,
         .body = draft->body,
-        .type = slice_of(route->type),
+        .type = slice_of(draft->type[0] ? draft->type : route->type),
         .id = slice_make(draft->id, draft->id_len),
+        .subject = draft->subject,
         .source = slice_of(origin->source),
         .time = slice_make(draft->time, draft->time_len),
         .content_type = draft->body.p ? SLICE("application/json") : SLICE_NONE,

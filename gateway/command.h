@@ -22,7 +22,10 @@ struct draft {
     char time[32]; /* RFC 3339 */
     size_t time_len;
     int64_t expiry_ms; /* wall clock */
+    const char *service;             /* whose command it is; static. The row's, unless its build function says another */
+    char type[ENVELOPE_TYPE_MAX + 1]; /* as well */
     /* set by the route's build function */
+    struct slice subject; /* ce_subject */
     struct slice key, body; /* into the request, or into the two below */
     char key_text[ENVELOPE_KEY_MAX];
     struct buf body_text;
@@ -31,6 +34,8 @@ struct draft {
 void draft_clear(struct draft *draft);
 void draft_done(struct draft *draft);
 
+/** "<service>.<verb>" as the draft's type; false when it is too long. */
+bool draft_set_type(struct draft *draft, const char *service, const char *verb) __attribute__((warn_unused_result));
 /** Writes a key into the draft; false when it is longer than ENVELOPE_KEY_MAX. */
 bool draft_set_key(struct draft *draft, struct slice key) __attribute__((warn_unused_result));
 /**

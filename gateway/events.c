@@ -18,10 +18,11 @@ int events_open(struct events *events, const struct events_options *options, str
 {
     const char *services[ROUTES_SERVICES_MAX];
     *events = (struct events){.options = *options};
-    events->log_count = routes_entity_in_body_services(services);
+    events->log_count = routes_services(services);
     for (size_t i = 0; i < events->log_count; i++) {
         struct event_log *log = &events->logs[i];
         log->service = link_service(options->link, services[i]);
+        log->binds = routes_service_binds(services[i]);
         snprintf(log->topic, sizeof(log->topic), "%s.events", services[i]);
     }
     return reader_open(options->bus, "events", &events->reader, ret_error);
@@ -56,11 +57,11 @@ static void begin(struct events *events, struct event_log *log, int32_t partitio
         return; /* tried again at the next turn */
     log->partitions = partitions;
     for (int32_t p = 0; p < partitions; p++) {
-        if (reader_end(events->reader, log->topic, p, END_TIMEOUT_MS, &log->ends[p]) != 0)
+        if (!log->binds || reader_end(events->reader, log->topic, p, END_TIMEOUT_MS, &log->ends[p]) != 0)
             log->ends[p] = 0;
-        int err = reader_add(events->reader, log->topic, p, READER_TAIL(EVENTS_TAIL));
+        int err = reader_add(events->reader, log->topic, p, log->binds ? READER_TAIL(EVENTS_TAIL) : READER_END);
         if (err)
-            log_warn("keys used at other gateways are not all seen", "topic=%s partition=%d error=\"%s\"",
+            log_warn("a log of events is not followed: keys used at other gateways and ends of operations are not all seen", "topic=%s partition=%d error=\"%s\"",
                      log->topic, (int)p, strerror(-err));
     }
 }
@@ -125,7 +126,8 @@ static void take(struct events *events, const struct record *rec, int64_t now_ms
         struct event_log *log = &events->logs[i];
         if (strcmp(rec->topic, log->topic) != 0)
             continue;
-        bool binds = events_binds(&log->claims[rec->partition], rec, &id);
+        watch_fire(events->options.watch, record_header(rec, "ce_id"));
+        bool binds = log->binds && events_binds(&log->claims[rec->partition], rec, &id);
         if (rec->offset + 1 >= log->ends[rec->partition])
             log->ends[rec->partition] = 0;
         if (!binds)

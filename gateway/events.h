@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Follows the logs of events on the bus thread, for the key index: what other gateways' keys were used for.
+ * Follows the logs of events on the bus thread: tells who waits that a command is decided (watch.h), and the key index what
+ * other gateways' keys were used for.
  *
- * Only the logs of services that have a route whose body names the entity, and only the headers of their
- * records, as soon as Kafka gives them. It begins EVENTS_TAIL records of each partition before the end.
+ * Only the headers of records are looked at, as soon as Kafka gives them. Of services that have a route whose body names the
+ * entity it begins EVENTS_TAIL records of each partition before the end, of the others at the end.
  */
 #ifndef ROUNDTRIP_GATEWAY_EVENTS_H
 #define ROUNDTRIP_GATEWAY_EVENTS_H
@@ -15,6 +16,7 @@
 #include "journal.h"
 #include "link.h"
 #include "stats.h"
+#include "watch.h"
 
 /** Records of each partition that are read at the start. */
 #define EVENTS_TAIL 2000
@@ -25,6 +27,7 @@ struct events_options {
     const struct bus_settings *bus;
     const struct link *link;
     struct idempotency *keys;
+    struct watch *watch;
     struct health *health; /* HEALTH_KEYS: set when what was written before the start is read, or after EVENTS_WAIT_NS */
     struct stats *stats;
 };
@@ -32,6 +35,7 @@ struct events_options {
 struct event_log {
     const struct service_topic *service;
     char topic[128];
+    bool binds; /* for the key index, too */
     int32_t partitions;            /* 0: not read yet */
     struct journal_reader *claims; /* of each partition */
     int64_t *ends;                 /* of each partition: the log's end at the start; 0: it has been read */

@@ -15,7 +15,7 @@ static const unsigned steps[] = {
         BIT(EXCHANGE_REFUSED) | BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
     [EXCHANGE_REFUSED] = BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
     [EXCHANGE_WAITING] = BIT(EXCHANGE_ENDED),
-    [EXCHANGE_ENDED] = BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
+    [EXCHANGE_ENDED] = BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
     [EXCHANGE_ANSWERED] = BIT(EXCHANGE_IDLE),
 };
 
@@ -63,8 +63,9 @@ void exchange_clear(struct exchange *x)
             received_done(&x->parts[i]);
     }
     x->route = NULL;
-    x->started_ns = x->wait_ms = 0;
-    x->preferred = x->keyed = false;
+    x->started_ns = x->wait_ms = x->accept_ms = x->work_ms = x->until_ns = 0;
+    x->preferred = x->keyed = x->async = false;
+    x->watch = 0;
     x->dropped = x->part_count = 0;
     x->outcome = OUTCOME_NONE;
 }

@@ -13,6 +13,7 @@
 #include "command.h"
 #include "request.h"
 #include "routes.h"
+#include "watch.h"
 
 enum exchange_state {
     EXCHANGE_IDLE,     /* between two requests */
@@ -35,6 +36,10 @@ struct exchange {
     int64_t started_ns;
     int64_t wait_ms;
     bool preferred; /* wait_ms was asked for by Prefer */
+    bool async;     /* a write whose caller takes 202 after accept_ms */
+    int64_t accept_ms, work_ms; /* work_ms: how long the worker has */
+    watch_id watch;   /* it is about another command, and waits until that is decided */
+    int64_t until_ns; /* for at most so long */
     bool keyed;     /* its command id is entered in the key index */
     size_t dropped; /* bytes of a refused body */
     enum outcome outcome;

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "operation.h"
 
 static void refuse(struct flow *flow, struct exchange *x)
 {
@@ -62,8 +63,15 @@ static bool check(struct flow *flow, struct exchange *x)
         return false;
     if (routes_takes_body(x->route) && !rules_check_body_type(&x->req, &x->answer))
         return false;
-    return rules_deadline_ms(&x->req, flow->deadline_ms, flow->max_deadline_ms, &x->wait_ms, &x->preferred,
-                             &x->answer);
+    if (!rules_deadline_ms(&x->req, flow->deadline_ms, flow->max_deadline_ms, &x->wait_ms, &x->preferred, &x->answer))
+        return false;
+    x->async = x->route->write && rules_async(&x->req, flow->max_deadline_ms, flow->async_deadline_ms, &x->accept_ms,
+                                              &x->work_ms);
+    if (!x->async)
+        x->work_ms = x->wait_ms;
+    else /* for Kafka to take the command */
+        x->wait_ms = x->accept_ms > flow->deadline_ms ? x->accept_ms : flow->deadline_ms;
+    return true;
 }
 
 void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns)
@@ -94,7 +102,7 @@ static bool admit(struct flow *flow, struct exchange *x)
 /* Sends one command, or one to each partition. 0 or -errno of the first that could not be sent. */
 static int send_commands(struct flow *flow, struct exchange *x, struct ticket ticket)
 {
-    const struct service_topic *service = link_service(flow->link, x->route->service);
+    const struct service_topic *service = link_service(flow->link, x->draft.service);
     for (uint32_t part = 0; part < x->part_count; part++) {
         char correlation[PENDING_CORRELATION_LEN];
         struct command cmd;
@@ -109,7 +117,7 @@ static int send_commands(struct flow *flow, struct exchange *x, struct ticket ti
                              .offset = -1,
                              .key = cmd.key,
                              .value = cmd.body};
-        int err = producer_send(flow->link->producer, &rec, &headers, pending_ticket_pack(ticket));
+        int err = producer_send(flow->link->producer, &rec, &headers, pending_ticket_pack(ticket, x->async));
         if (err)
             return err;
     }
@@ -167,13 +175,44 @@ static void leave_key(struct flow *flow, struct exchange *x)
 }
 
 /*
- * Suspends first: from pending_open() on the bus thread may resume it. The last thing done here with the
- * exchange is sending; if that fails the bus thread is asked to end it, because by then it is its own.
+ * Suspends, and enters it in the pending table: from then on the bus thread may resume it. False: it cannot wait, is
+ * resumed, and comes back by flow_end() with its answer.
  */
-static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_ns)
+static bool begin_to_wait(struct flow *flow, struct exchange *x, uint32_t parts, int64_t deadline_ns, int64_t accept_ns,
+                          struct ticket *ret_ticket)
+{
+    x->outcome = OUTCOME_NONE;
+    exchange_move(x, EXCHANGE_WAITING);
+    flow->suspend(x);
+    int err = pending_open(flow->pending, x, parts, deadline_ns, accept_ns, ret_ticket);
+    if (!err)
+        return true;
+    leave_key(flow, x);
+    answer_no_room(flow, x, err);
+    exchange_move(x, EXCHANGE_ENDED);
+    flow->resume(x);
+    return false;
+}
+
+/* The last thing done here with the exchange is sending; if that fails the bus thread is asked to end it, because by then it is its own. */
+static void ask_worker(struct flow *flow, struct exchange *x, uint32_t parts, int64_t deadline_ns, int64_t accept_ns)
 {
     struct ticket ticket;
-    const struct service_topic *service = link_service(flow->link, x->route->service);
+    if (!begin_to_wait(flow, x, parts, deadline_ns, accept_ns, &ticket))
+        return;
+    int err = send_commands(flow, x, ticket);
+    if (!err)
+        return;
+    log_warn("a command could not be sent", "error=%d", err);
+    stats_add(&flow->stats->undelivered);
+    pending_fail(flow->pending, ticket, OUTCOME_UNSENT);
+    replies_wake(flow->replies);
+}
+
+/* False: the answer is set. */
+static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    const struct service_topic *service = link_service(flow->link, x->draft.service);
     size_t parts = x->route->every_partition ? (size_t)atomic_load(&service->partitions) : 1;
     if (parts > PENDING_PARTS_MAX || !exchange_expect(x, parts)) {
         answer_problem(&x->answer, 500, "This cannot be asked of %zu partitions at once.", parts);
@@ -181,23 +220,12 @@ static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_n
     }
     if (!enter_key(flow, x))
         return false;
-    exchange_move(x, EXCHANGE_WAITING);
-    flow->suspend(x);
-    int err = pending_open(flow->pending, x, (uint32_t)parts, now_ns + x->wait_ms * CLOCK_NS_PER_MS, &ticket);
-    if (err) {
-        leave_key(flow, x);
-        answer_no_room(flow, x, err);
-        exchange_move(x, EXCHANGE_ENDED);
-        flow->resume(x);
-        return true;
+    int64_t until_ns = now_ns + x->wait_ms * CLOCK_NS_PER_MS;
+    if (x->route->follows && x->preferred) { /* before it is asked: a decision in between must not be missed */
+        x->watch = watch_enter(flow->watch, x->draft.subject);
+        x->until_ns = until_ns;
     }
-    err = send_commands(flow, x, ticket);
-    if (err) {
-        log_warn("a command could not be sent", "error=%d", err);
-        stats_add(&flow->stats->undelivered);
-        pending_fail(flow->pending, ticket, OUTCOME_UNSENT);
-        replies_wake(flow->replies);
-    }
+    ask_worker(flow, x, (uint32_t)parts, until_ns, x->async ? now_ns + x->accept_ms * CLOCK_NS_PER_MS : PENDING_NEVER);
     return true;
 }
 
@@ -208,7 +236,7 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
         x->route->local(flow->local_context, &x->req, &x->answer);
         return false;
     }
-    if (!command_prepare(&x->draft, &x->req, x->route, now_ms, now_ms + x->wait_ms, &x->answer) ||
+    if (!command_prepare(&x->draft, &x->req, x->route, now_ms, now_ms + x->work_ms, &x->answer) ||
         !admit(flow, x)) {
         stats_add(&flow->stats->refused);
         return false;
@@ -229,21 +257,66 @@ static void finish(struct exchange *x)
     x->route->finish(&x->req, &x->draft, x->parts, x->part_count, &x->answer);
 }
 
-void flow_end(struct flow *flow, struct exchange *x)
+/* What a caller waits for who follows another command: its end, at which it is asked about again. True: it waits again. */
+static bool follow(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
+    struct ticket ticket;
+    watch_id watch = x->watch;
+    bool open = x->part_count == 1 && operation_is_open(&x->parts[0]);
+    if (!watch)
+        return false;
+    if (now_ns < x->until_ns && x->outcome == OUTCOME_NEWS) {
+        ask_worker(flow, x, 1, x->until_ns, PENDING_NEVER);
+        return true;
+    }
+    if (now_ns < x->until_ns && x->outcome == OUTCOME_REPLIED && open) {
+        if (begin_to_wait(flow, x, 1, x->until_ns, PENDING_NEVER, &ticket)) {
+            watch_park(flow->watch, watch, ticket);
+            replies_wake(flow->replies);
+        }
+        return true;
+    }
+    if (open && (x->outcome == OUTCOME_DEADLINE || x->outcome == OUTCOME_NEWS || x->outcome == OUTCOME_DRAINED))
+        x->outcome = OUTCOME_REPLIED; /* what was last heard of it */
+    return false;
+}
+
+/* RFC 7240 section 3. */
+static void say_preference(struct exchange *x)
+{
+    char applied[64];
+    int64_t wait_s = (x->async ? x->accept_ms : x->wait_ms) / 1000;
+    int n = 0;
+    if (x->outcome == OUTCOME_ACCEPTED)
+        n = snprintf(applied, sizeof(applied), wait_s ? "respond-async, wait=%" PRId64 : "respond-async", wait_s);
+    else if (x->preferred)
+        n = snprintf(applied, sizeof(applied), "wait=%" PRId64, wait_s);
+    if (n > 0)
+        answer_header(&x->answer, "Preference-Applied", slice_make(applied, (size_t)n));
+}
+
+bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    if (follow(flow, x, now_ns))
+        return true;
     if (x->outcome == OUTCOME_REPLIED) {
         finish(x);
+    } else if (x->outcome == OUTCOME_ACCEPTED) {
+        operation_accepted(&x->answer, &x->draft);
     } else if (x->outcome != OUTCOME_NONE) {
         const struct answer_context context = {.write = x->route->write,
                                                .has_idempotency_key = x->draft.idempotency_len > 0,
                                                .waited_ms = (long long)x->wait_ms};
         answer_outcome(&x->answer, x->outcome, &context);
     } /* else answer_no_room() has set it */
-    if (x->preferred) {
-        char applied[32];
-        int n = snprintf(applied, sizeof(applied), "wait=%" PRId64, x->wait_ms / 1000);
-        answer_header(&x->answer, "Preference-Applied", slice_make(applied, (size_t)n));
-    }
+    say_preference(x);
     log_debug("answered", "id=\"%.*s\" status=%d us=%" PRId64, (int)x->draft.id_len, x->draft.id,
-              x->answer.status, (clock_mono_ns() - x->started_ns) / 1000);
+              x->answer.status, (now_ns - x->started_ns) / 1000);
+    return false;
+}
+
+void flow_over(struct flow *flow, struct exchange *x)
+{
+    watch_leave(flow->watch, x->watch);
+    x->watch = 0;
 }

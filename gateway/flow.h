@@ -6,7 +6,8 @@
  * http.c calls these on the connection's HTTP thread:
  *   flow_begin  the headers are there            READING → READING, or REFUSED with the answer
  *   flow_body   the body is there                READING → WAITING (suspended), or the answer is set
- *   flow_end    resumed by the bus thread        ENDED; the answer is set
+ *   flow_end    resumed by the bus thread        ENDED → the answer is set, or WAITING again
+ *   flow_over   the request is over, however
  */
 #ifndef ROUNDTRIP_GATEWAY_FLOW_H
 #define ROUNDTRIP_GATEWAY_FLOW_H
@@ -27,12 +28,14 @@ struct flow {
     bool (*guard)(void *local_context, const struct request *req, struct answer *ret_answer);
     struct rules_limits limits;
     int64_t deadline_ms, max_deadline_ms;
+    int64_t async_deadline_ms; /* of a command whose caller does not wait */
     const struct health *health;
     /* not needed when all routes are local */
     struct link *link;
     struct pending *pending;
     struct idempotency *keys;
     struct replies *replies;
+    struct watch *watch;
     struct stats *stats;
     void (*suspend)(struct exchange *x); /* http_suspend, pool_resume */
     void (*resume)(struct exchange *x);
@@ -41,7 +44,9 @@ struct flow {
 void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns);
 /** True: it waits, and is not the caller's any more until it is resumed. False: the answer is set. */
 bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns);
-void flow_end(struct flow *flow, struct exchange *x);
+/** True: it waits again. */
+bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns);
+void flow_over(struct flow *flow, struct exchange *x);
 /** The body went beyond the limit although its length was not declared: REFUSED. */
 void flow_too_large(struct flow *flow, struct exchange *x);
 

@@ -43,6 +43,8 @@ const struct config_key gateway_keys[] = {
      "threads that serve connections; 0: one for each core, at most 4"},
     {"deadline", CONFIG_DURATION, "5s", 10, 86400000, "how long a request waits for its answer"},
     {"max-deadline", CONFIG_DURATION, "60s", 10, 86400000, "the longest wait a request can ask for"},
+    {"async-deadline", CONFIG_DURATION, "15m", 10, 86400000,
+     "how long a command may take whose caller does not wait (Prefer: respond-async)"},
     {"max-body", CONFIG_BYTES, "256KiB", 1, 64 * 1024 * 1024, "largest request body"},
     {"max-header", CONFIG_BYTES, "16KiB", 1024, 1024 * 1024, "largest request line and headers together"},
     {"max-pending", CONFIG_INT, "10000", 1, 1000000, "requests that wait for a worker at one time"},
@@ -71,6 +73,7 @@ struct gateway {
     struct health health;
     struct pending *pending;
     struct idempotency *keys;
+    struct watch *watch;
     struct link link;
     struct events events;
     struct replies replies;
@@ -132,6 +135,7 @@ static int open_bus(struct gateway *gateway)
     const struct events_options events = {.bus = &gateway->bus,
                                           .link = &gateway->link,
                                           .keys = gateway->keys,
+                                          .watch = gateway->watch,
                                           .health = &gateway->health,
                                           .stats = &gateway->stats};
     err = events_open(&gateway->events, &events, &error);
@@ -168,10 +172,12 @@ static int open_http(struct gateway *gateway)
         .limits = {(size_t)config_int(config, "max-header"), (size_t)config_int(config, "max-body")},
         .deadline_ms = config_int(config, "deadline"),
         .max_deadline_ms = config_int(config, "max-deadline"),
+        .async_deadline_ms = config_int(config, "async-deadline"),
         .link = &gateway->link,
         .pending = gateway->pending,
         .keys = gateway->keys,
         .replies = &gateway->replies,
+        .watch = gateway->watch,
         .health = &gateway->health,
         .stats = &gateway->stats,
         .suspend = http_suspend,
@@ -323,6 +329,8 @@ static int open_tables(struct gateway *gateway)
     int err = pending_new(waiting, random_epoch(), &gateway->pending);
     if (!err)
         err = idempotency_new(&keys, &gateway->keys);
+    if (!err)
+        err = watch_new(gateway->pending, waiting, &gateway->watch);
     return err;
 }
 
@@ -361,6 +369,7 @@ int gateway_run(const struct config *config)
     link_close(&gateway.link);
     stats_log(&gateway.stats);
 out_pending:
+    watch_free(gateway.watch);
     idempotency_free(gateway.keys);
     pending_free(gateway.pending);
     listener_close(&gateway.listener);

@@ -202,8 +202,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     if (x->state == EXCHANGE_READING) {
         if (flow_body(http->options.flow, x, clock_mono_ns()))
             return MHD_YES; /* the bus thread's; not to be looked at until it is resumed */
-    } else if (x->state == EXCHANGE_ENDED) {
-        flow_end(http->options.flow, x);
+    } else if (x->state == EXCHANGE_ENDED && flow_end(http->options.flow, x, clock_mono_ns())) {
+        return MHD_YES;
     }
     return give_answer(http, x);
 }
@@ -216,6 +216,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *con_cls = NULL;
     if (!x)
         return;
+    flow_over(http->options.flow, x);
     exchange_clear(x);
     http->options.active(http->options.arg, -1);
 }

@@ -26,6 +26,7 @@ struct slot {
     uint32_t next_free;
     uint32_t heap_at;
     uint32_t parts, parts_left;
+    int64_t accept_ns;
     void *owner;
     uint64_t seen[PENDING_PARTS_MAX / 64]; /* parts that have come; one bit each */
 };
@@ -51,7 +52,7 @@ struct pending {
 
 int pending_new(size_t capacity, uint64_t epoch, struct pending **ret_pending)
 {
-    assert(capacity > 0 && capacity < NO_SLOT);
+    assert(capacity > 0 && capacity < NO_SLOT / 2); /* a ticket's highest bit is another's */
     struct pending *pending = calloc(1, sizeof(*pending));
     if (!pending)
         return -ENOMEM;
@@ -129,7 +130,7 @@ static void slot_move(struct pending *pending, uint32_t index, enum slot_state s
     pending->first_free = index;
 }
 
-int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns,
+int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns, int64_t accept_ns,
                  struct ticket *ret_ticket)
 {
     assert(parts > 0 && parts <= PENDING_PARTS_MAX);
@@ -145,6 +146,7 @@ int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t d
         slot_move(pending, index, SLOT_WAITING);
         slot->owner = owner;
         slot->why = OUTCOME_DEADLINE;
+        slot->accept_ns = accept_ns;
         slot->parts = slot->parts_left = parts;
         memset(slot->seen, 0, (parts + 63) / 64 * sizeof(slot->seen[0]));
         heap_set(pending, pending->count++, (struct heap_entry){deadline_ns, index});
@@ -184,7 +186,8 @@ static void end_now(struct pending *pending, struct slot *slot, enum outcome why
     struct heap_entry *entry = &pending->heap[slot->heap_at];
     if (entry->deadline_ns == INT64_MIN)
         return;
-    slot->why = why;
+    if (slot->why != OUTCOME_ACCEPTED) /* that stays true */
+        slot->why = why;
     entry->deadline_ns = INT64_MIN;
     heap_settle(pending, slot->heap_at);
 }
@@ -195,6 +198,19 @@ void pending_fail(struct pending *pending, struct ticket ticket, enum outcome wh
     struct slot *slot = slot_of(pending, ticket);
     if (slot)
         end_now(pending, slot, why);
+    pthread_mutex_unlock(&pending->lock);
+}
+
+void pending_accept(struct pending *pending, struct ticket ticket)
+{
+    pthread_mutex_lock(&pending->lock);
+    struct slot *slot = slot_of(pending, ticket);
+    struct heap_entry *entry = slot ? &pending->heap[slot->heap_at] : NULL;
+    if (slot && slot->accept_ns != PENDING_NEVER && entry->deadline_ns != INT64_MIN) {
+        slot->why = OUTCOME_ACCEPTED;
+        entry->deadline_ns = slot->accept_ns;
+        heap_settle(pending, slot->heap_at);
+    }
     pthread_mutex_unlock(&pending->lock);
 }
 

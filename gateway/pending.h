@@ -40,15 +40,18 @@ int pending_new(size_t capacity, uint64_t epoch, struct pending **ret_pending)
 /** NULL is allowed. Nothing may wait any more. */
 void pending_free(struct pending *pending);
 
+#define PENDING_NEVER INT64_MAX
 /**
- * Puts `owner` in, to wait for `parts` (1..PENDING_PARTS_MAX) replies until `deadline_ns`. 0; -ENOBUFS: the
- * table is full; -ESHUTDOWN: pending_close() was called. From here on `owner` belongs to the bus thread until
+ * Puts `owner` in, to wait for `parts` (1..PENDING_PARTS_MAX) replies until `deadline_ns`; or only until `accept_ns`
+ * once Kafka has its command (PENDING_NEVER: not). 0; -ENOBUFS: the table is full; -ESHUTDOWN: pending_close() was called. From here on `owner` belongs to the bus thread until
  * it is taken out.
  */
-int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns,
+int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns, int64_t accept_ns,
                  struct ticket *ret_ticket) __attribute__((warn_unused_result));
 /** Asks that the request end as soon as the bus thread looks: pending_expire() gives it back with `why`. */
 void pending_fail(struct pending *pending, struct ticket ticket, enum outcome why);
+/** Kafka has the command: one with an `accept_ns` waits until then, and ends with OUTCOME_ACCEPTED. */
+void pending_accept(struct pending *pending, struct ticket ticket);
 /** Nothing may be opened any more, and all that waits is to end with `why` (OUTCOME_NONE: at its own
  * deadline). */
 void pending_close(struct pending *pending, enum outcome why);
@@ -73,14 +76,19 @@ enum match pending_match(struct pending *pending, struct slice correlation, void
 /** Bus thread only: takes out one request that is due at `now_ns`; NULL when none is. */
 void *pending_expire(struct pending *pending, int64_t now_ns, enum outcome *ret_why);
 
-static inline void *pending_ticket_pack(struct ticket ticket)
+/* The highest bit says whether pending_accept() is wanted, so that the others need not look. */
+#define PENDING_ACCEPTS (UINT64_C(1) << 63)
+
+static inline void *pending_ticket_pack(struct ticket ticket, bool accepts)
 {
-    return (void *)(uintptr_t)((uint64_t)ticket.slot << 32 | ticket.generation);
+    return (void *)(uintptr_t)((accepts ? PENDING_ACCEPTS : 0) | (uint64_t)ticket.slot << 32 | ticket.generation);
 }
 
-static inline struct ticket pending_ticket_unpack(const void *opaque)
+static inline struct ticket pending_ticket_unpack(const void *opaque, bool *ret_accepts)
 {
-    return (struct ticket){(uint32_t)((uint64_t)(uintptr_t)opaque >> 32), (uint32_t)(uintptr_t)opaque};
+    uint64_t bits = (uint64_t)(uintptr_t)opaque;
+    *ret_accepts = bits & PENDING_ACCEPTS;
+    return (struct ticket){(uint32_t)((bits & ~PENDING_ACCEPTS) >> 32), (uint32_t)bits};
 }
 
 #endif

@@ -96,7 +96,10 @@ static bool read_burst(struct replies *replies)
 void replies_delivered(void *arg, const struct delivery *delivery)
 {
     struct replies *replies = arg;
-    struct ticket ticket = pending_ticket_unpack(delivery->opaque);
+    bool accepts;
+    struct ticket ticket = pending_ticket_unpack(delivery->opaque, &accepts);
+    if (!delivery->error_text && accepts)
+        pending_accept(replies->options.pending, ticket);
     if (!delivery->error_text) {
         log_debug("delivered", "slot=%u partition=%d offset=%" PRId64, ticket.slot, (int)delivery->partition,
                   delivery->offset);

@@ -7,6 +7,7 @@
 #include "computations.h"
 #include "health.h"
 #include "items.h"
+#include "operation.h"
 
 static finish_fn finish_reply;
 
@@ -28,13 +29,17 @@ static const struct route routes[] = {
     {METHOD_GET, "/heavy_computation", "compute", "compute.start", .write = true,
      .build = computations_build_heavy, .finish = computations_finish_heavy},
 
+    {METHOD_GET, "/operations/{id}", .type = "operation", .follows = true, .build = operation_build_get,
+     .finish = operation_finish},
+    {METHOD_DELETE, "/operations/{id}", .type = "cancel", .build = operation_build_cancel, .finish = operation_finish},
+
     {METHOD_GET, "/health/live", .local = health_live},
     {METHOD_GET, "/health/ready", .local = health_ready},
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
 const struct route_table routes_public = {
-    routes, ROUTES, "Try /items/, /items/{id}, /computations/, /heavy_computation/, /health/ready."};
+    routes, ROUTES, "Try /items/, /items/{id}, /computations/, /heavy_computation/, /operations/{id}, /health/ready."};
 
 static void finish_reply(const struct request *req, const struct draft *draft, const struct received *parts,
                          size_t count, struct answer *ret_answer)
@@ -82,12 +87,12 @@ void routes_allow(unsigned allowed, struct buf *out)
     }
 }
 
-static size_t list_services(bool entity_in_body, const char *ret_services[ROUTES_SERVICES_MAX])
+size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < ROUTES; i++) {
         size_t k = 0;
-        if (!routes[i].service || (entity_in_body && !routes[i].entity_in_body))
+        if (!routes[i].service)
             continue;
         while (k < count && strcmp(ret_services[k], routes[i].service) != 0)
             k++;
@@ -99,14 +104,22 @@ static size_t list_services(bool entity_in_body, const char *ret_services[ROUTES
     return count;
 }
 
-size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX])
+const char *routes_service(struct slice name)
 {
-    return list_services(false, ret_services);
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (routes[i].service && slice_is(name, routes[i].service))
+            return routes[i].service;
+    }
+    return NULL;
 }
 
-size_t routes_entity_in_body_services(const char *ret_services[ROUTES_SERVICES_MAX])
+bool routes_service_binds(const char *service)
 {
-    return list_services(true, ret_services);
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (routes[i].entity_in_body && strcmp(routes[i].service, service) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* Takes `text` off the front. */

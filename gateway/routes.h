@@ -26,10 +26,11 @@ typedef void local_fn(void *context, const struct request *req, struct answer *r
 struct route {
     enum method method;   /* GET serves HEAD too */
     const char *pattern;  /* segments; "{id}" stands for any one */
-    const char *service;  /* commands go to "<service>.commands"; NULL: `local` answers */
+    const char *service;  /* commands go to "<service>.commands"; NULL: `local` answers, or `build` names it */
     const char *type;     /* ce_type of the command */
     bool write;           /* it may change something: Idempotency-Key counts, and repeating needs care */
     bool entity_in_body;  /* the path does not say which entity: one Idempotency-Key could be used for two */
+    bool follows;         /* with "Prefer: wait" asked again until the command it is about is decided: operation.h */
     bool every_partition; /* sent to each partition, without a key */
     build_fn *build;
     finish_fn *finish;
@@ -53,8 +54,10 @@ const struct route *routes_find(const struct route_table *table, const struct re
 void routes_allow(unsigned allowed, struct buf *out);
 /** The services that rows name, each once; their number. */
 size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX]);
-/** Those of them whose rows have `entity_in_body`. */
-size_t routes_entity_in_body_services(const char *ret_services[ROUTES_SERVICES_MAX]);
+/** The one of them that has this name, as a static text; or NULL. */
+const char *routes_service(struct slice name);
+/** Has one of the service's rows `entity_in_body`? */
+bool routes_service_binds(const char *service);
 /** Is this the command id of a request with an Idempotency-Key to a row with `entity_in_body`? See command.c. */
 bool routes_entity_in_body(struct slice command_id);
 /** Does a request of this row come with a body to be read as JSON? */

@@ -261,6 +261,17 @@ bool rules_waits(const struct request *req)
     return prefer.wait_given ? prefer.wait_ms > 0 : !prefer.respond_async;
 }
 
+bool rules_async(const struct request *req, int64_t max_wait_ms, int64_t max_work_ms, int64_t *ret_wait_ms,
+                 int64_t *ret_work_ms)
+{
+    struct syntax_prefer prefer = preferences(req);
+    int64_t timeout_ms;
+    bool limited = syntax_seconds_ms(request_header(req, "Request-Timeout"), &timeout_ms) && timeout_ms < max_work_ms;
+    *ret_wait_ms = prefer.wait_ms < max_wait_ms ? prefer.wait_ms : max_wait_ms;
+    *ret_work_ms = limited ? timeout_ms : max_work_ms;
+    return prefer.respond_async;
+}
+
 bool rules_deadline_ms(const struct request *req, int64_t default_ms, int64_t max_ms, int64_t *ret_ms,
                        bool *ret_preferred, struct answer *ret_answer)
 {

@@ -42,6 +42,12 @@ bool rules_idempotency_key(const struct request *req, char *ret_key, size_t *ret
  */
 bool rules_deadline_ms(const struct request *req, int64_t default_ms, int64_t max_ms, int64_t *ret_ms,
                        bool *ret_preferred, struct answer *ret_answer) __attribute__((warn_unused_result));
+/**
+ * True: `Prefer: respond-async`, the caller takes 202 when the answer is not there within `*ret_wait_ms` (0 without a
+ * wait of its own). `*ret_work_ms`: how long the work may take all the same; Request-Timeout, at most `max_work_ms`.
+ */
+bool rules_async(const struct request *req, int64_t max_wait_ms, int64_t max_work_ms, int64_t *ret_wait_ms,
+                 int64_t *ret_work_ms);
 /** False: by `Prefer: respond-async` (without a wait of its own) or `wait=0` the caller says not to wait for a
  * request that is still running. */
 bool rules_waits(const struct request *req);

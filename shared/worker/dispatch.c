@@ -14,6 +14,7 @@
 #include "hash.h"
 #include "log.h"
 #include "worker/faults.h"
+#include "worker/inquire.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
 #include "worker/repeat.h"
@@ -107,7 +108,9 @@ static void run(struct work *work)
     struct partition *p = work->partition;
     const struct operation *op = work->op;
     work->entity_before = entity_of(p, work->key);
-    if (settle_expired(work)) {
+    if (work->cancelled)
+        inquire_decide_cancelled(work);
+    if (work->cancelled || settle_expired(work)) {
         dispatch_settle(work); /* undecided: becomes 504 */
         return;
     }
@@ -189,11 +192,12 @@ void dispatch_command(struct work *work)
         return;
     }
     work->op = find_operation(service, work->cmd.type);
-    if (!work->op) {
+    bool inquiry = !work->op && inquire_is_one(work);
+    if (!work->op && !inquiry) {
         dispatch_bury(work, 501, "No operation of this service has that ce_type; see its list of operations");
         return;
     }
-    if (work->op->scope == SCOPE_PARTITION) {
+    if (!inquiry && work->op->scope == SCOPE_PARTITION) {
         if (!suspects_hold(work))
             dispatch_admitted(work);
         return;
@@ -208,7 +212,9 @@ void dispatch_command(struct work *work)
         partition_forward(work, home);
         return;
     }
-    if (!suspects_hold(work))
+    if (inquiry)
+        inquire_answer(work);
+    else if (!suspects_hold(work))
         dispatch_admitted(work);
 }
 
@@ -242,8 +248,12 @@ void dispatch_pool_done(void *arg, bool ran)
         work_release(work); /* not ours any more: whoever owns the key now does it again */
         return;
     }
-    if (!ran || atomic_load(&work->job.stop))
+    if (work->cancelled && ran) {
+        decision_reset(&work->decision);
+        inquire_decide_cancelled(work);
+    } else if (!ran || atomic_load(&work->job.stop)) {
         return; /* stopped for a shutdown: it stays unfinished, so its command is delivered again */
+    }
     dispatch_settle(work);
     dispatch_wake_waiting(p);
 }

@@ -61,7 +61,7 @@ bool faults_admit(struct work *work)
     struct worker *worker = work->partition->worker;
     struct breaker *breaker = breaker_of(work);
     int64_t at_ns;
-    if (breaker->phase == BREAKER_CLOSED || settle_expired(work))
+    if (breaker->phase == BREAKER_CLOSED || work->cancelled || settle_expired(work))
         return true;
     if (breaker_admits(breaker, &worker->breaker_settings, clock_mono_ns(), &at_ns)) {
         log_info("breaker tries one command", "operation=%s id=%.*s", work->op->type, SLICE_ARG(work->cmd.id));
@@ -204,7 +204,7 @@ bool faults_postpone(struct work *work)
 {
     struct worker *worker = work->partition->worker;
     if (work->decision.fault == FAULT_NONE) {
-        if (work->decision.status != 0 && !work->retry_after[0])
+        if (work->decision.status != 0 && !work->retry_after[0] && !work->cancelled)
             count_success(work);
         else
             faults_abandon(work);

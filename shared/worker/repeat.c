@@ -7,13 +7,12 @@
 #include "worker/partition.h"
 #include "worker/settle.h"
 
-/* The outcome of an earlier delivery: from the tables when the event is young, else from the local copy. */
-static bool known_outcome(const struct work *work, struct state_outcome *ret_outcome)
+/* From the tables when the event is young, else from the local copy. */
+bool repeat_outcome(struct partition *p, struct slice id, struct state_outcome *ret_outcome)
 {
-    struct partition *p = work->partition;
-    const struct work *young = partition_by_id(p, work->cmd.id);
+    const struct work *young = partition_by_id(p, id);
     if (!young)
-        return state_find_outcome(p->state, work->cmd.id, ret_outcome);
+        return state_find_outcome(p->state, id, ret_outcome);
     *ret_outcome = (struct state_outcome){
         .fingerprint = slice_make(young->fingerprint, sizeof(young->fingerprint)),
         .status = young->answer.status,
@@ -43,14 +42,14 @@ static void replay_outcome(struct work *work, const struct state_outcome *outcom
 bool repeat_is_known(const struct work *work)
 {
     struct state_outcome outcome;
-    return work->op->kind == OPERATION_WRITE && known_outcome(work, &outcome) && outcome.binding;
+    return work->op->kind == OPERATION_WRITE && repeat_outcome(work->partition, work->cmd.id, &outcome) && outcome.binding;
 }
 
 bool repeat_answer(struct work *work)
 {
     struct state_outcome outcome;
     envelope_fingerprint(&work->cmd, work->fingerprint);
-    if (!known_outcome(work, &outcome) || !outcome.binding || broken(BROKEN_NO_DEDUPE))
+    if (!repeat_outcome(work->partition, work->cmd.id, &outcome) || !outcome.binding || broken(BROKEN_NO_DEDUPE))
         return false; /* new, or it said "not now": the id is free */
     if (!slice_equal(outcome.fingerprint, slice_make(work->fingerprint, sizeof(work->fingerprint)))) {
         settle_problem(work, 422,

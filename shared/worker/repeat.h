@@ -5,6 +5,8 @@
 
 #include "worker/runtime.h"
 
+/** The outcome of the command with that id, which is decided; borrowed until anything is decided or applied. False: there is none. */
+bool repeat_outcome(struct partition *p, struct slice id, struct state_outcome *ret_outcome);
 /** True when the command is a repetition and is answered with its outcome, or refused since it is another command. */
 bool repeat_answer(struct work *work);
 

@@ -97,6 +97,9 @@ struct work {
     struct buf answer_body; /* owns answer.body where nothing else does */
     struct work *by_key, *by_id; /* chains of the tables */
 
+    bool cancelled;  /* somebody asked that it end: inquire.c */
+    int64_t told_ns; /* when */
+
     /* faults */
     int attempts; /* failed ones, in all processes */
     int crashes;  /* ended processes it was alone in */

@@ -92,8 +92,9 @@ void watchdog_look(struct worker *worker, int64_t now_ns)
     watchdog->pool_ns = now_ns + POOL_LOOK_NS;
     for (int32_t i = 0; i < worker->partition_count; i++) {
         for (const struct work *work = worker->partitions[i].works; work; work = work->next) {
+            int64_t told_ns = work->cancelled && work->told_ns < work->job.deadline_ns ? work->told_ns : work->job.deadline_ns;
             if (work->stage == WORK_RUNNING &&
-                watchdog_is_overdue(atomic_load(&work->began_ns), work->job.deadline_ns, watchdog->limit_ns, now_ns))
+                watchdog_is_overdue(atomic_load(&work->began_ns), told_ns, watchdog->limit_ns, now_ns))
                 end_process(work, "a handler on the pool does not stop; this process ends, so that its command is found");
         }
     }

@@ -32,7 +32,7 @@ static int teardown(void **unused)
 static struct ticket open_one(void *owner, uint32_t parts, int64_t deadline_ns)
 {
     struct ticket ticket;
-    assert_int_equal(pending_open(pending, owner, parts, deadline_ns, &ticket), 0);
+    assert_int_equal(pending_open(pending, owner, parts, deadline_ns, PENDING_NEVER, &ticket), 0);
     return ticket;
 }
 
@@ -137,9 +137,9 @@ static void the_table_is_bounded(void **unused)
     void *owner;
     for (int i = 0; i < 4; i++)
         last = open_one(&owners[i], 1, 100);
-    assert_int_equal(pending_open(pending, &owners[4], 1, 100, &ticket), -ENOBUFS);
+    assert_int_equal(pending_open(pending, &owners[4], 1, 100, PENDING_NEVER, &ticket), -ENOBUFS);
     assert_int_equal(match(last, 0, &owner), MATCH_LAST);
-    assert_int_equal(pending_open(pending, &owners[4], 1, 100, &ticket), 0);
+    assert_int_equal(pending_open(pending, &owners[4], 1, 100, PENDING_NEVER, &ticket), 0);
 }
 
 static void a_failure_ends_it_at_once_with_its_reason(void **unused)
@@ -172,7 +172,7 @@ static void closing_lets_finish_or_ends(void **unused)
     struct ticket first = open_one(&owners[0], 1, 100);
     open_one(&owners[1], 1, 200);
     pending_close(pending, OUTCOME_NONE);
-    assert_int_equal(pending_open(pending, &owners[2], 1, 100, &ticket), -ESHUTDOWN);
+    assert_int_equal(pending_open(pending, &owners[2], 1, 100, PENDING_NEVER, &ticket), -ESHUTDOWN);
     assert_null(pending_expire(pending, 0, &why));
     assert_int_equal(match(first, 0, &owner), MATCH_LAST);
     pending_close(pending, OUTCOME_DRAINED);
@@ -182,11 +182,46 @@ static void closing_lets_finish_or_ends(void **unused)
 
 static void tickets_fit_a_pointer(void **unused)
 {
-    struct ticket ticket = {UINT32_MAX - 1, 7}, again = pending_ticket_unpack(pending_ticket_pack(ticket));
-    assert_int_equal(again.slot, ticket.slot);
-    assert_int_equal(again.generation, ticket.generation);
-    assert_non_null(
-        pending_ticket_pack(open_one(&owners[0], 1, 1))); /* the very first one is not NULL either */
+    for (int accepts = 0; accepts < 2; accepts++) {
+        bool back = !accepts;
+        struct ticket ticket = {UINT32_MAX / 2 - 1, 7};
+        struct ticket again = pending_ticket_unpack(pending_ticket_pack(ticket, accepts), &back);
+        assert_int_equal(again.slot, ticket.slot);
+        assert_int_equal(again.generation, ticket.generation);
+        assert_int_equal(back, accepts);
+    }
+    assert_non_null(pending_ticket_pack(open_one(&owners[0], 1, 1), false)); /* the very first one is not NULL either */
+}
+
+static struct ticket open_async(void *owner, int64_t deadline_ns, int64_t accept_ns)
+{
+    struct ticket ticket;
+    assert_int_equal(pending_open(pending, owner, 1, deadline_ns, accept_ns, &ticket), 0);
+    return ticket;
+}
+
+static void what_kafka_has_waits_no_longer_than_its_caller_likes(void **unused)
+{
+    enum outcome why;
+    struct ticket at_once = open_async(&owners[0], 100, 0), later = open_async(&owners[1], 100, 50);
+    open_async(&owners[2], 100, 50); /* Kafka never says that it has it */
+    struct ticket sync = open_one(&owners[3], 1, 100);
+    assert_null(pending_expire(pending, 60, &why));
+    pending_accept(pending, at_once);
+    assert_ptr_equal(pending_expire(pending, 1, &why), &owners[0]);
+    assert_int_equal(why, OUTCOME_ACCEPTED);
+    pending_accept(pending, later);
+    pending_accept(pending, sync);
+    assert_null(pending_expire(pending, 49, &why));
+    pending_close(pending, OUTCOME_DRAINED); /* what is accepted stays accepted */
+    bool accepted = false, drained = false;
+    void *owner;
+    while ((owner = pending_expire(pending, 0, &why))) {
+        accepted |= owner == &owners[1] && why == OUTCOME_ACCEPTED;
+        drained |= owner == &owners[2] && why == OUTCOME_DRAINED;
+    }
+    assert_true(accepted && drained);
+    pending_accept(pending, later); /* long gone */
 }
 
 /* Against a plain array as the model: whatever the order of events, the earliest deadline comes out first. */
@@ -205,7 +240,7 @@ static void many_random_steps_keep_the_order(void **unused)
         uint32_t part;
         if (deadlines[i] == 0) {
             deadlines[i] = 1 + rand_r(&seed) % 1000;
-            assert_int_equal(pending_open(big, &owners[i], 1, deadlines[i], &tickets[i]), 0);
+            assert_int_equal(pending_open(big, &owners[i], 1, deadlines[i], PENDING_NEVER, &tickets[i]), 0);
         } else if (rand_r(&seed) % 2) {
             pending_correlation(big, tickets[i], 0, text);
             assert_int_equal(pending_match(big, slice_make(text, sizeof(text)), &owner, &part), MATCH_LAST);
@@ -243,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reply_may_still_win_against_a_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(closing_lets_finish_or_ends, setup, teardown),
         cmocka_unit_test_setup_teardown(tickets_fit_a_pointer, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_kafka_has_waits_no_longer_than_its_caller_likes, setup, teardown),
         cmocka_unit_test(many_random_steps_keep_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

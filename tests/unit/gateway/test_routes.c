@@ -32,6 +32,8 @@ static void paths_find_their_row(void **unused)
         {"POST", "/computations/", "compute.start"},
         {"GET", "/computations/abc", "compute.get"},
         {"GET", "/heavy_computation/", "compute.start"},
+        {"GET", "/operations/abc", "operation"},
+        {"DELETE", "/operations/abc", "cancel"},
         {"GET", "/health/live", "local"},
         {"GET", "/health/ready/", "local"},
     };
@@ -54,9 +56,11 @@ static void ids_of_which_the_path_names_no_entity(void **unused)
     assert_false(routes_entity_in_body(SLICE("POST:/items:k")));
     assert_false(routes_entity_in_body(SLICE_NONE));
     const char *services[ROUTES_SERVICES_MAX];
-    assert_int_equal(routes_entity_in_body_services(services), 1);
-    assert_string_equal(services[0], "item");
+    assert_true(routes_service_binds("item"));
+    assert_false(routes_service_binds("compute"));
     assert_int_equal(routes_services(services), 2);
+    assert_string_equal(routes_service(SLICE("item")), "item");
+    assert_null(routes_service(SLICE("ite")));
 }
 
 static void other_paths_find_nothing(void **unused)

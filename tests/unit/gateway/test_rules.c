@@ -209,6 +209,29 @@ static bool waits(const char *prefer, const char *prefer_more)
     return rules_waits(&req);
 }
 
+static bool async(const char *prefer, const char *timeout, int64_t wait_ms, int64_t work_ms)
+{
+    int64_t got_wait_ms, got_work_ms;
+    make_request(&req, "POST", "/items");
+    add_header(&req, "Prefer", prefer);
+    if (timeout)
+        add_header(&req, "Request-Timeout", timeout);
+    bool wanted = rules_async(&req, 60000, 900000, &got_wait_ms, &got_work_ms);
+    assert_int_equal(got_wait_ms, wait_ms);
+    assert_int_equal(got_work_ms, work_ms);
+    return wanted;
+}
+
+static void who_takes_202_says_so(void **unused)
+{
+    assert_true(async("respond-async", NULL, 0, 900000));
+    assert_true(async("respond-async, wait=10", NULL, 10000, 900000));
+    assert_true(async("wait=10,respond-async", "30", 10000, 30000));
+    assert_true(async("respond-async, wait=100", "3600", 60000, 900000));
+    assert_false(async("wait=10", NULL, 10000, 900000));
+    assert_false(async("return=minimal", NULL, 0, 900000));
+}
+
 static void who_does_not_wait_says_so(void **unused)
 {
     assert_true(waits(NULL, NULL));
@@ -320,6 +343,7 @@ int main(void)
         cmocka_unit_test_teardown(bodies_are_json, teardown),
         cmocka_unit_test_teardown(a_request_may_choose_its_deadline, teardown),
         cmocka_unit_test_teardown(who_does_not_wait_says_so, teardown),
+        cmocka_unit_test(who_takes_202_says_so),
         cmocka_unit_test_teardown(idempotency_keys_are_given_once, teardown),
         cmocka_unit_test_teardown(query_parameters, teardown),
         cmocka_unit_test_teardown(waiting_for_continue, teardown),

@@ -206,6 +206,7 @@ void rig_ask_at(struct rig *rig, struct ask ask, int64_t offset)
     add(&headers, "ce_id", ask.id);
     add(&headers, "if-match", ask.if_match);
     add(&headers, "ce_expirytime", ask.expiry);
+    add(&headers, "ce_subject", ask.subject);
     const char *topic = ask.reply_topic ? ask.reply_topic : "replies";
     if (*topic) {
         add(&headers, "kafka_replyTopic", topic);

@@ -37,7 +37,7 @@ struct rig {
 
 /** As thing.list does not look at the key and the others need one, NULL is "absent" everywhere. */
 struct ask {
-    const char *type, *key, *id, *body, *if_match, *expiry;
+    const char *type, *key, *id, *body, *if_match, *expiry, *subject;
     const char *reply_topic; /* NULL: "replies"; "": no reply address; the correlation id is `id`, as far as
                                 it may be */
 };

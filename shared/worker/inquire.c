@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding a command by its id, wherever it is; see inquire.h. */
+#include "worker/inquire.h"
+
+#include "clock.h"
+#include "problem.h"
+#include "worker/partition.h"
+#include "worker/repeat.h"
+#include "worker/settle.h"
+#include "worker/work.h"
+
+enum inquiry { INQUIRY_NONE, INQUIRY_STATE, INQUIRY_CANCEL };
+
+static enum inquiry inquiry_of(const struct work *work)
+{
+    static const struct {
+        const char *verb;
+        enum inquiry inquiry;
+    } verbs[] = {{".operation", INQUIRY_STATE}, {".cancel", INQUIRY_CANCEL}};
+    struct slice type = work->cmd.type, service = slice_of(work->partition->worker->service->name);
+    if (type.len <= service.len || memcmp(type.p, service.p, service.len) != 0)
+        return INQUIRY_NONE;
+    for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+        if (slice_is(slice_make(type.p + service.len, type.len - service.len), verbs[i].verb))
+            return verbs[i].inquiry;
+    }
+    return INQUIRY_NONE;
+}
+
+bool inquire_is_one(const struct work *work)
+{
+    return inquiry_of(work) != INQUIRY_NONE;
+}
+
+static struct work *find_queued(const struct work_queue *queue, struct slice id)
+{
+    for (struct work *work = queue->first; work; work = work->queue_next) {
+        if (slice_equal(work->cmd.id, id))
+            return work;
+    }
+    return NULL;
+}
+
+/* The command while it is not decided; NULL when it is, or is not known. */
+static struct work *find_undecided(const struct work *asker)
+{
+    struct partition *p = asker->partition;
+    struct slice id = asker->cmd.subject;
+    struct work *young = partition_by_id(p, id);
+    if (young)
+        return work_undecided(young) ? young : NULL;
+    young = find_queued(&p->waiting, id);
+    return young ? young : find_queued(&p->suspects, id);
+}
+
+/* ---- what there is to say ---- */
+
+static void say(struct work *work, int status)
+{
+    work->answer = (struct answer){
+        .status = status, .body = buf_slice(&work->answer_body), .content_type = SLICE("application/json")};
+}
+
+static void say_undecided(struct work *asker, const struct work *asked)
+{
+    struct buf *out = &asker->answer_body;
+    bool running = asked->stage == WORK_RUNNING;
+    buf_printf(out, "{\"state\":\"%s\"", asked->cancelled ? "cancelling" : running ? "running" : "pending");
+    if (asked->attempts > 0) {
+        buf_printf(out, ",\"attempts\":%d,\"reason\":", asked->attempts);
+        buf_append_json(out, buf_slice(&asked->reason));
+    }
+    buf_append_text(out, "}");
+    say(asker, 202);
+}
+
+static void say_outcome(struct work *asker, const struct state_outcome *outcome)
+{
+    struct buf *out = &asker->answer_body;
+    char etag[ETAG_SIZE];
+    buf_printf(out, "{\"state\":\"%s\",\"status\":%d", outcome->status < 400 ? "succeeded" : "failed", outcome->status);
+    if (outcome->version > 0) {
+        int len = etag_write(outcome->version, etag);
+        buf_append_text(out, ",\"etag\":");
+        buf_append_json(out, slice_make(etag, (size_t)len));
+    }
+    if (!outcome->binding)
+        buf_append_text(out, ",\"repeatable\":true");
+    buf_append_text(out, ",\"result\":");
+    buf_append_slice(out, outcome->body.len ? outcome->body : SLICE("null"));
+    buf_append_text(out, "}");
+    say(asker, 200);
+}
+
+static void answer_state(struct work *work)
+{
+    const struct work *undecided = find_undecided(work);
+    struct state_outcome outcome;
+    if (undecided)
+        say_undecided(work, undecided);
+    else if (repeat_outcome(work->partition, work->cmd.subject, &outcome))
+        say_outcome(work, &outcome);
+    else
+        settle_problem(work, 404, "There is no command of that id about that key, or its outcome is forgotten by now");
+}
+
+/* ---- giving up ---- */
+
+void inquire_decide_cancelled(struct work *work)
+{
+    decide_problem(&work->decision, 409, "It was cancelled before it was done; nothing was changed");
+}
+
+/* What runs is told to stop; what waits is taken up at once, only to be refused. */
+static void cancel(struct work *asked)
+{
+    struct partition *p = asked->partition;
+    if (!asked->cancelled)
+        asked->told_ns = clock_mono_ns();
+    asked->cancelled = true;
+    atomic_store(&asked->job.stop, true);
+    asked->due_ns = 0;
+    if (asked->stage == WORK_RETRYING)
+        p->retry_due_ns = 0;
+}
+
+static void answer_cancel(struct work *work)
+{
+    struct work *undecided = find_undecided(work);
+    struct state_outcome outcome;
+    if (undecided) {
+        cancel(undecided);
+        say_undecided(work, undecided);
+    } else if (repeat_outcome(work->partition, work->cmd.subject, &outcome)) {
+        settle_problem(work, 409, "It is done already: it cannot be cancelled");
+    } else {
+        settle_problem(work, 404, "There is no command of that id about that key, or its outcome is forgotten by now");
+    }
+}
+
+void inquire_answer(struct work *work)
+{
+    buf_clear(&work->answer_body);
+    if (work->cmd.subject.len == 0 || work->cmd.subject.len > ENVELOPE_ID_MAX)
+        settle_problem(work, 422, "Header ce_subject must be the id of the command that is asked about");
+    else if (settle_expired(work))
+        settle_problem(work, 504, "The deadline passed before the question was looked at; ask again");
+    else if (inquiry_of(work) == INQUIRY_CANCEL)
+        answer_cancel(work);
+    else
+        answer_state(work);
+    if (!buf_ok(&work->answer_body))
+        settle_problem(work, 503, "The service is out of memory; try again later");
+    partition_answer_later(work);
+}
