@@ -16,7 +16,7 @@ static const unsigned steps[] = {
     [EXCHANGE_REFUSED] = BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
     [EXCHANGE_WAITING] = BIT(EXCHANGE_ENDED),
     [EXCHANGE_ENDED] = BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_ANSWERED) | BIT(EXCHANGE_IDLE),
-    [EXCHANGE_ANSWERED] = BIT(EXCHANGE_IDLE),
+    [EXCHANGE_ANSWERED] = BIT(EXCHANGE_WAITING) | BIT(EXCHANGE_IDLE),
 };
 
 void exchange_move(struct exchange *x, enum exchange_state to)
@@ -66,6 +66,8 @@ void exchange_clear(struct exchange *x)
     x->started_ns = x->wait_ms = x->accept_ms = x->work_ms = x->until_ns = 0;
     x->preferred = x->keyed = x->async = false;
     x->watch = 0;
+    x->streaming = x->ask_again = false;
+    x->streamed = 0;
     x->dropped = x->part_count = 0;
     x->outcome = OUTCOME_NONE;
 }

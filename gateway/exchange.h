@@ -21,7 +21,7 @@ enum exchange_state {
     EXCHANGE_REFUSED,  /* the answer is known; the rest of the body is read and dropped */
     EXCHANGE_WAITING,  /* in the pending table: the bus thread's */
     EXCHANGE_ENDED,    /* out of it, `outcome` says why; being resumed */
-    EXCHANGE_ANSWERED, /* the answer is with libmicrohttpd */
+    EXCHANGE_ANSWERED, /* the answer is with libmicrohttpd; one that streams may wait again */
 };
 
 struct exchange {
@@ -40,6 +40,10 @@ struct exchange {
     int64_t accept_ms, work_ms; /* work_ms: how long the worker has */
     watch_id watch;   /* it is about another command, and waits until that is decided */
     int64_t until_ns; /* for at most so long */
+    bool streaming;   /* the answer's body goes on: stream.c */
+    bool ask_again;   /* its next part is to be asked for */
+    size_t streamed;  /* bytes of the body that are with libmicrohttpd */
+    void *server;     /* http.c's */
     bool keyed;     /* its command id is entered in the key index */
     size_t dropped; /* bytes of a refused body */
     enum outcome outcome;

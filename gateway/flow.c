@@ -10,6 +10,9 @@
 #include "log.h"
 #include "operation.h"
 
+/** So long a stream may be silent: proxies cut what is for much longer. */
+#define STREAM_SILENCE_NS (INT64_C(15000) * CLOCK_NS_PER_MS)
+
 static void refuse(struct flow *flow, struct exchange *x)
 {
     stats_add(&flow->stats->refused);
@@ -221,7 +224,7 @@ static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_n
     if (!enter_key(flow, x))
         return false;
     int64_t until_ns = now_ns + x->wait_ms * CLOCK_NS_PER_MS;
-    if (x->route->follows && x->preferred) { /* before it is asked: a decision in between must not be missed */
+    if (x->route->streams || (x->route->follows && x->preferred)) { /* before it is asked: a decision in between must not be missed */
         x->watch = watch_enter(flow->watch, x->draft.subject);
         x->until_ns = until_ns;
     }
@@ -257,23 +260,29 @@ static void finish(struct exchange *x)
     x->route->finish(&x->req, &x->draft, x->parts, x->part_count, &x->answer);
 }
 
+/* Waits for news of the command it watches. */
+static void park(struct flow *flow, struct exchange *x, int64_t until_ns)
+{
+    struct ticket ticket;
+    watch_id watch = x->watch; /* once it waits, it is not ours to look at */
+    if (!begin_to_wait(flow, x, 1, until_ns, PENDING_NEVER, &ticket))
+        return;
+    watch_park(flow->watch, watch, ticket);
+    replies_wake(flow->replies);
+}
+
 /* What a caller waits for who follows another command: its end, at which it is asked about again. True: it waits again. */
 static bool follow(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
-    struct ticket ticket;
-    watch_id watch = x->watch;
     bool open = x->part_count == 1 && operation_is_open(&x->parts[0]);
-    if (!watch)
+    if (!x->watch || x->route->streams)
         return false;
     if (now_ns < x->until_ns && x->outcome == OUTCOME_NEWS) {
         ask_worker(flow, x, 1, x->until_ns, PENDING_NEVER);
         return true;
     }
     if (now_ns < x->until_ns && x->outcome == OUTCOME_REPLIED && open) {
-        if (begin_to_wait(flow, x, 1, x->until_ns, PENDING_NEVER, &ticket)) {
-            watch_park(flow->watch, watch, ticket);
-            replies_wake(flow->replies);
-        }
+        park(flow, x, x->until_ns);
         return true;
     }
     if (open && (x->outcome == OUTCOME_DEADLINE || x->outcome == OUTCOME_NEWS || x->outcome == OUTCOME_DRAINED))
@@ -301,6 +310,7 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
         return true;
     if (x->outcome == OUTCOME_REPLIED) {
         finish(x);
+        x->streaming = x->route->streams && x->watch && operation_is_open(&x->parts[0]);
     } else if (x->outcome == OUTCOME_ACCEPTED) {
         operation_accepted(&x->answer, &x->draft);
     } else if (x->outcome != OUTCOME_NONE) {
@@ -313,6 +323,46 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
     log_debug("answered", "id=\"%.*s\" status=%d us=%" PRId64, (int)x->draft.id_len, x->draft.id,
               x->answer.status, (now_ns - x->started_ns) / 1000);
     return false;
+}
+
+static enum flow_step take_stream_news(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    switch (x->outcome) {
+    case OUTCOME_NEWS:
+        ask_worker(flow, x, 1, now_ns + flow->deadline_ms * CLOCK_NS_PER_MS, PENDING_NEVER);
+        return FLOW_WAITS;
+    case OUTCOME_REPLIED:
+        exchange_move(x, EXCHANGE_ANSWERED);
+        if (x->parts[0].status != 200 && x->parts[0].status != 202)
+            return FLOW_OVER; /* it is forgotten by now */
+        x->ask_again = false;
+        x->streaming = operation_is_open(&x->parts[0]);
+        operation_event(&x->answer.own_body, &x->req, &x->parts[0]);
+        return FLOW_MORE;
+    case OUTCOME_DEADLINE: /* no news: a comment keeps the connection, and notices when its client has left */
+        exchange_move(x, EXCHANGE_ANSWERED);
+        buf_append_text(&x->answer.own_body, ": nothing new\n\n");
+        return FLOW_MORE;
+    default:
+        exchange_move(x, EXCHANGE_ANSWERED);
+        return FLOW_OVER; /* a client connects again, here or elsewhere */
+    }
+}
+
+enum flow_step flow_stream(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    if (x->state == EXCHANGE_ENDED) {
+        if (x->outcome == OUTCOME_NEWS)
+            x->ask_again = true; /* until it is answered */
+        return take_stream_news(flow, x, now_ns);
+    }
+    if (!x->streaming)
+        return FLOW_OVER;
+    if (x->ask_again)
+        ask_worker(flow, x, 1, now_ns + flow->deadline_ms * CLOCK_NS_PER_MS, PENDING_NEVER);
+    else
+        park(flow, x, now_ns + STREAM_SILENCE_NS);
+    return FLOW_WAITS;
 }
 
 void flow_over(struct flow *flow, struct exchange *x)

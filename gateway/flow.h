@@ -44,6 +44,14 @@ struct flow {
 void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns);
 /** True: it waits, and is not the caller's any more until it is resumed. False: the answer is set. */
 bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns);
+/** What comes next of an answer whose body goes on. */
+enum flow_step {
+    FLOW_MORE,  /* another part is in the answer's own body, which was empty */
+    FLOW_WAITS, /* nothing yet: it is suspended */
+    FLOW_OVER,
+};
+/** All that there was of a streaming answer is sent: the next part. Also after it was resumed. */
+enum flow_step flow_stream(struct flow *flow, struct exchange *x, int64_t now_ns);
 /** True: it waits again. */
 bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns);
 void flow_over(struct flow *flow, struct exchange *x);

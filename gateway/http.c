@@ -26,6 +26,8 @@
 /** A refused body up to this is read, so that the client gets to see the answer; beyond it the connection is
  * cut. */
 #define DROPPED_MAX ((size_t)1024 * 1024)
+/** Bytes of a streamed body that are handed over at a time. */
+#define STREAM_BLOCK 4096
 /** libmicrohttpd's memory for a connection: headers as they came, its records of them, and the answer's
  * headers. */
 #define CONNECTION_MEMORY(header_bytes) ((header_bytes) + (size_t)16 * 1024)
@@ -84,6 +86,8 @@ static struct exchange *exchange_of(struct http *http, struct MHD_Connection *co
         return NULL;
     if (!*place)
         *place = exchange_new(connection, http->options.arg);
+    if (*place)
+        (*place)->server = http;
     return *place;
 }
 
@@ -123,6 +127,39 @@ static void read_head(struct exchange *x, const char *url, const char *method, c
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_query, &x->req);
 }
 
+/* More of a body that goes on: libmicrohttpd has sent all it was given, or the connection was resumed. */
+static ssize_t read_stream(void *cls, uint64_t at, char *to, size_t max)
+{
+    struct exchange *x = cls;
+    struct http *http = x->server;
+    struct buf *body = &x->answer.own_body;
+    if (x->streamed == body->len) {
+        buf_clear(body);
+        x->streamed = 0;
+        switch (flow_stream(http->options.flow, x, clock_mono_ns())) {
+        case FLOW_WAITS:
+            return 0; /* suspended */
+        case FLOW_OVER:
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        case FLOW_MORE:
+            break;
+        }
+    }
+    if (!buf_ok(body))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    size_t left = body->len - x->streamed, n = left < max ? left : max;
+    memcpy(to, body->data + x->streamed, n);
+    x->streamed += n;
+    return (ssize_t)n;
+}
+
+static struct MHD_Response *make_response(struct exchange *x, struct slice body)
+{
+    if (x->streaming)
+        return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, x, NULL);
+    return MHD_create_response_from_buffer(body.len, (void *)body.p, MHD_RESPMEM_PERSISTENT);
+}
+
 /* Gives the answer to libmicrohttpd. Its body stays in the exchange, which outlives the response. */
 static enum MHD_Result give_answer(struct http *http, struct exchange *x)
 {
@@ -130,8 +167,7 @@ static enum MHD_Result give_answer(struct http *http, struct exchange *x)
     struct slice body = answer_body(answer);
     if (!buf_ok(&answer->own_body) || !buf_ok(&answer->text) || answer->status == 0)
         return MHD_NO; /* out of memory: closing is all that can be done */
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(body.len, (void *)body.p, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response = make_response(x, body);
     if (!response)
         return MHD_NO;
     bool ok = true;

@@ -119,20 +119,51 @@ bool operation_build_cancel(const struct request *req, int64_t now_ms, struct dr
 }
 
 /* The worker's {…} with the id in front. */
+static void append_document(struct buf *out, const struct request *req, const struct received *part)
+{
+    buf_append_text(out, "{\"id\":");
+    buf_append_json(out, req->segments[1]);
+    buf_append_text(out, ",");
+    buf_append_slice(out, slice_make(part->body.p + 1, part->body.len - 1));
+}
+
+static bool is_document(const struct received *part)
+{
+    return (part->status == 200 || part->status == 202) && part->body.len >= 2 && part->body.p[0] == '{';
+}
+
 void operation_finish(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
                       struct answer *ret_answer)
 {
     const struct received *part = &parts[0];
-    if ((part->status != 200 && part->status != 202) || part->body.len < 2 || part->body.p[0] != '{') {
+    if (!is_document(part)) {
         answer_reply(ret_answer, part, false, SLICE_NONE);
         return;
     }
-    bool read = req->method != METHOD_DELETE;
-    answer_json(ret_answer, read ? 200 : 202, SLICE("{\"id\":"));
-    buf_append_json(&ret_answer->own_body, req->segments[1]);
-    buf_append_text(&ret_answer->own_body, ",");
-    buf_append_slice(&ret_answer->own_body, slice_make(part->body.p + 1, part->body.len - 1));
+    answer_json(ret_answer, req->method == METHOD_DELETE ? 202 : 200, SLICE(""));
+    append_document(&ret_answer->own_body, req, part);
     answer_header(ret_answer, "Cache-Control", SLICE("no-store"));
     if (operation_is_open(part))
         answer_header(ret_answer, "Retry-After", SLICE("1"));
+}
+
+void operation_event(struct buf *out, const struct request *req, const struct received *part)
+{
+    buf_append_text(out, "event: state\ndata: ");
+    append_document(out, req, part); /* JSON as workers write it, so in one line */
+    buf_append_text(out, "\n\n");
+}
+
+void operation_finish_stream(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
+                             struct answer *ret_answer)
+{
+    if (!is_document(&parts[0])) {
+        answer_reply(ret_answer, &parts[0], false, SLICE_NONE);
+        return;
+    }
+    answer_clear(ret_answer);
+    ret_answer->status = 200;
+    answer_header(ret_answer, "Content-Type", SLICE("text/event-stream"));
+    answer_header(ret_answer, "Cache-Control", SLICE("no-store"));
+    operation_event(&ret_answer->own_body, req, &parts[0]);
 }

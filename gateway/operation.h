@@ -27,7 +27,10 @@ void operation_accepted(struct answer *answer, const struct draft *draft);
 /** Is this the answer about a command that is not decided? */
 bool operation_is_open(const struct received *received);
 
+/** Appends it as a server-sent event (HTML Living Standard, section 9.2). */
+void operation_event(struct buf *out, const struct request *req, const struct received *received);
+
 build_fn operation_build_get, operation_build_cancel;
-finish_fn operation_finish;
+finish_fn operation_finish, operation_finish_stream;
 
 #endif

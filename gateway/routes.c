@@ -31,6 +31,8 @@ static const struct route routes[] = {
 
     {METHOD_GET, "/operations/{id}", .type = "operation", .follows = true, .build = operation_build_get,
      .finish = operation_finish},
+    {METHOD_GET, "/operations/{id}/events", .type = "operation", .follows = true, .streams = true,
+     .build = operation_build_get, .finish = operation_finish_stream},
     {METHOD_DELETE, "/operations/{id}", .type = "cancel", .build = operation_build_cancel, .finish = operation_finish},
 
     {METHOD_GET, "/health/live", .local = health_live},

@@ -2,6 +2,8 @@
 """Asynchronous answers: 202 and an operation that any gateway tells about, waits for, and cancels."""
 
 import base64
+import json
+import socket
 import threading
 import time
 import uuid
@@ -128,6 +130,52 @@ class Operations(ClusterTest):
             self.cluster.restart(process)
         done = self.http(1).get(where, Prefer="wait=10")
         self.assertEqual((done.status, done.json()["state"]), (200, "succeeded"), done.body)
+
+    def stream(self, where, gateway=0, seconds=60):
+        """All that comes until the server ends it: the headers and the events' data."""
+        with socket.create_connection(("127.0.0.1", self.cluster.port(gateway)), seconds * SLACK) as sock:
+            sock.sendall(f"GET {where}/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            received = b""
+            while chunk := sock.recv(65536):
+                received += chunk
+        head, _, body = received.partition(b"\r\n\r\n")
+        return head.decode().lower(), [json.loads(line[6:]) for line in body.decode().splitlines() if line.startswith("data: ")]
+
+    def test_streamed(self):
+        where = self.start(500_000_000)
+        head, events = self.stream(where)
+        self.assertIn("content-type: text/event-stream", head)
+        self.assertEqual([e["state"] for e in events], ["running", "succeeded"])
+        self.assertEqual(events[1]["result"]["result"]["count"], 26355867)
+        head, events = self.stream(where, gateway=1)
+        self.assertEqual([e["state"] for e in events], ["succeeded"], "one that is over has one event")
+        self.assertProblem(self.http().get("/operations/" + operation_id("item", "nobody-asked", "1") + "/events"), 404)
+
+    def test_streams_end_when_the_gateway_does(self):
+        where = self.start(9_000_000_000)
+        gateway = self.cluster.add_gateway()
+        at = len(self.cluster.gateways) - 1
+        ended = []
+        threads = [threading.Thread(target=lambda: ended.append(self.stream(where, at))) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        began = time.monotonic()
+        self.assertEqual(gateway.stop(), 0)
+        for thread in threads:
+            thread.join()
+        self.assertLess(time.monotonic() - began, 8 * SLACK)
+        self.assertEqual([[e["state"] for e in events] for _, events in ended], [["running"]] * 5)
+        self.assertEqual(self.http().delete(where).status, 202)
+
+    def test_a_client_that_leaves_its_stream(self):
+        where = self.start(9_000_000_000)
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", self.cluster.port()), 10) as sock:
+                sock.sendall(f"GET {where}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                self.assertIn(b"200", sock.recv(4096))
+        self.assertEqual(self.http().delete(where).status, 202)
+        self.assertEqual(self.http().get("/health/ready").status, 200)
 
     def test_many_wait_for_one(self):
         where = self.start(1_000_000_000)

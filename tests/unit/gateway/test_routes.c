@@ -34,6 +34,7 @@ static void paths_find_their_row(void **unused)
         {"GET", "/heavy_computation/", "compute.start"},
         {"GET", "/operations/abc", "operation"},
         {"DELETE", "/operations/abc", "cancel"},
+        {"GET", "/operations/abc/events", "operation"},
         {"GET", "/health/live", "local"},
         {"GET", "/health/ready/", "local"},
     };
