@@ -92,16 +92,27 @@ static void say_outcome(struct work *asker, const struct state_outcome *outcome)
     say(asker, 200);
 }
 
+/* Its outcome, where that binds: then a repetition of it may wait somewhere, but nothing will come of it. */
+static bool find_binding(struct work *asker, struct state_outcome *ret_outcome)
+{
+    return repeat_outcome(asker->partition, asker->cmd.subject, ret_outcome) && ret_outcome->binding;
+}
+
+static void answer_unknown(struct work *work)
+{
+    settle_problem(work, 404, "There is no command of that id about that key, or its outcome is forgotten by now");
+}
+
 static void answer_state(struct work *work)
 {
-    const struct work *undecided = find_undecided(work);
     struct state_outcome outcome;
-    if (undecided)
+    const struct work *undecided = find_undecided(work);
+    if (undecided && !find_binding(work, &outcome))
         say_undecided(work, undecided);
     else if (repeat_outcome(work->partition, work->cmd.subject, &outcome))
         say_outcome(work, &outcome);
     else
-        settle_problem(work, 404, "There is no command of that id about that key, or its outcome is forgotten by now");
+        answer_unknown(work);
 }
 
 /* ---- giving up ---- */
@@ -126,15 +137,15 @@ static void cancel(struct work *asked)
 
 static void answer_cancel(struct work *work)
 {
-    struct work *undecided = find_undecided(work);
     struct state_outcome outcome;
-    if (undecided) {
+    struct work *undecided = find_undecided(work);
+    if (undecided && !find_binding(work, &outcome)) {
         cancel(undecided);
         say_undecided(work, undecided);
     } else if (repeat_outcome(work->partition, work->cmd.subject, &outcome)) {
         settle_problem(work, 409, "It is done already: it cannot be cancelled");
     } else {
-        settle_problem(work, 404, "There is no command of that id about that key, or its outcome is forgotten by now");
+        answer_unknown(work);
     }
 }
 

@@ -219,6 +219,48 @@ static void check_read(const struct request *request, const struct attempt *atte
                       request->id, reply->status, SLICE_ARG(reply->body));
 }
 
+/* The event of that command, if any caller had seen one of it when the attempt was sent and it is not forgotten yet. */
+static const struct fact *known_fact(const struct request *about, const struct attempt *attempt)
+{
+    const struct history *h = &histories[about->home];
+    for (int i = about->last_fact; i >= 0; i = h->facts[i].same) {
+        if (i < (int)attempt->known && age_ms(&h->facts[i]) < world.profile.dedupe_ms - SKEW_MS)
+            return &h->facts[i];
+    }
+    return NULL;
+}
+
+static void check_told(const struct request *about, const struct reply *reply)
+{
+    char text[64] = "";
+    const char *status;
+    struct history *h = &histories[about->home];
+    memcpy(text, reply->body.p, reply->body.len < sizeof(text) ? reply->body.len : sizeof(text) - 1);
+    status = strstr(text, "\"status\":");
+    for (int i = about->last_fact; status && i >= 0; i = h->facts[i].same) {
+        if (h->facts[i].status != atoi(status + strlen("\"status\":")))
+            continue;
+        learn(h, (size_t)i + 1);
+        return;
+    }
+    sim_violation("of %s is told what no valid event says: %s", about->id, text);
+}
+
+/*
+ * How a command stands: not older than what anybody knew of it, and nothing that is not so. But 202 an owner that was deposed
+ * meanwhile may say of a command it still has under way, as it may of a running write.
+ */
+static void check_inquiry(const struct request *request, const struct attempt *attempt, const struct reply *reply)
+{
+    const struct request *about = clients_request(request->about);
+    const struct fact *known = known_fact(about, attempt);
+    tally.inquiries++;
+    if (strcmp(request->type, "thing.operation") == 0 && reply->status == 200)
+        check_told(about, reply);
+    else if (reply->status == 404 && known)
+        sim_violation("%s is not known, after event %lld was seen", about->id, (long long)known->offset);
+}
+
 void checks_reply(const struct record *rec)
 {
     struct reply reply;
@@ -250,6 +292,8 @@ void checks_reply(const struct record *rec)
         if (request->bomb && reply.status != 500 && reply.status != 504)
             sim_violation("a bomb is answered %d", reply.status);
         check_write(request, &reply);
+    } else if (request->about >= 0) {
+        check_inquiry(request, attempt, &reply);
     } else if (reply.status < 500 && reply.status != 202) {
         tally.reads++;
         check_read(request, attempt, &reply);

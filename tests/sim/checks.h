@@ -6,6 +6,7 @@
  *   - no command has two effects; every write that stands in the command log gets its event
  *   - a write is answered only with what its valid event says, and only once that is in the log
  *   - a read shows the entity after some number of valid events, not fewer than any caller knew of when it was asked
+ *   - what is told about a command is what its valid event says, and not older than what any caller knew of when it was asked
  *   - a local copy takes in what the log says, no more and nothing else, and at its checkpoint equals it
  *   - in the end everybody who still waits is answered, and the compacted log, read from its beginning, gives the same states
  */
@@ -17,7 +18,7 @@
 
 /** Sums over a schedule; only sums, so that several can be added. */
 struct tally {
-    long answers, reads, replayed, expired, events, void_events, claims, repairs, removals, attempts;
+    long answers, reads, replayed, expired, events, void_events, claims, repairs, removals, attempts, inquiries;
 };
 extern struct tally tally;
 

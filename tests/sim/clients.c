@@ -107,6 +107,7 @@ static void send_as(struct client *client, int number, bool imposter)
         .request = number, .imposter = imposter, .known = checks_known(request->home)};
     struct command cmd = {.type = slice_of(request->type),
                           .id = request->id[0] ? slice_of(request->id) : SLICE_NONE,
+                          .subject = request->about < 0 ? SLICE_NONE : slice_of(requests[request->about].id),
                           .expiry_ms = expires ? SIM_WALL_MS + (world.now + patience) / SIM_MS : 0,
                           .reply = {.topic = request->waits ? SLICE("replies") : SLICE_NONE,
                                     .partition = 0,
@@ -139,13 +140,34 @@ static void come_back(void *arg, int64_t number)
         send_as(arg, (int)number, request->bound && sim_below(2));
 }
 
+/* How does one of the last commands stand, or: let it be. -1: there is none to ask about. */
+static int ask_about(void)
+{
+    int about = request_count - 1 - (int)sim_below(20);
+    if (about < 0 || requests[about].read || requests[about].unknown || !requests[about].id[0])
+        return -1;
+    int number = request_count++;
+    requests[number] = (struct request){.type = sim_below(3) == 0 ? "thing.cancel" : "thing.operation",
+                                        .key = requests[about].key,
+                                        .read = true,
+                                        .waits = true,
+                                        .about = about,
+                                        .home = requests[about].home,
+                                        .last_fact = -1};
+    snprintf(requests[number].id, sizeof(requests[number].id), "c%d", number);
+    return number;
+}
+
 static int new_request(void)
 {
     static const char *const types[] = {"thing.create", "thing.create", "thing.put",  "thing.append", "thing.append",
                                         "thing.work",   "thing.delete", "thing.get",  "thing.get",    "thing.get",
                                         "thing.get",    "thing.append", "thing.odd",    "thing.bomb"};
     assert(request_count < REQUESTS_MAX);
-    int number = request_count++;
+    int number = sim_below(15) == 0 ? ask_about() : -1;
+    if (number >= 0)
+        return number;
+    number = request_count++;
     struct request *request = &requests[number];
     size_t type = sim_below(100) == 0 ? 12 : sim_below(12);
     if (world.profile.bombs > 0 && sim_below(60) == 0) {
@@ -158,6 +180,7 @@ static int new_request(void)
                                 .unknown = type == 12,
                                 .bomb = type == 13,
                                 .waits = sim_below(10) != 0,
+                                .about = -1,
                                 .last_fact = -1};
     request->home = request->key % SIM_PARTITIONS;
     if (sim_below(12) != 0 && !request->bomb) /* one bomb, one record */

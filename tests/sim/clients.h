@@ -12,6 +12,7 @@ struct request {
     int key;
     char id[48], body[16]; /* id "": the position of its only record is its id */
     bool read, unknown, bomb, waits;
+    int about; /* thing.operation, thing.cancel: the request they are about; else -1 */
     int32_t home;
     int sends, landed, status; /* status: of the first answer; 0: none */
     int facts, effects, last_fact; /* kept by checks.c: of its valid events */

@@ -110,6 +110,19 @@ static void cancelled_before_its_turn(void **unused)
     assert_slice(rig_event(rig, 1).state, "first");
 }
 
+/* Sent again, it waits behind a running one of its key: nothing will come of that. */
+static void a_repetition_that_waits_does_not_hide_its_outcome(void **unused)
+{
+    rig_ask(rig, (struct ask){.type = "thing.create", .key = "1", .id = "a", .body = "{}"});
+    rig_acknowledge_events(rig);
+    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "b", .body = "{}"});
+    rig_ask(rig, (struct ask){.type = "thing.create", .key = "1", .id = "a", .body = "{}"});
+    assert_int_equal(ask("thing.operation", "1", "a"), 200);
+    assert_true(body_has("\"status\":201"));
+    assert_int_equal(ask("thing.cancel", "1", "a"), 409);
+    fake_run_task();
+}
+
 static void forwarded_like_any_other(void **unused)
 {
     const char *foreign = "2";
@@ -139,6 +152,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(running_and_behind_it, serve, end),
         cmocka_unit_test_setup_teardown(cancelled_while_it_runs, serve, end),
         cmocka_unit_test_setup_teardown(cancelled_before_its_turn, serve, end),
+        cmocka_unit_test_setup_teardown(a_repetition_that_waits_does_not_hide_its_outcome, serve, end),
         cmocka_unit_test_setup_teardown(forwarded_like_any_other, serve, end),
         cmocka_unit_test_setup_teardown(another_services_is_unknown, serve, end),
     };
