@@ -237,7 +237,7 @@ class Supervised(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_killed_under_the_supervisor(self):
-        port = int((self.run_dir / "ready/gateway-1").read_text().strip().rstrip("/").rsplit(":", 1)[1])
+        port = int((self.run_dir / "ready/gateway-1").read_text().split()[0].rstrip("/").rsplit(":", 1)[1])
         log = self.run_dir / "log/item-worker-1.log"
         ids = items_by_partition(1, 1)
         client = http_client.Http(port)
