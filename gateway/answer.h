@@ -48,6 +48,7 @@ enum outcome {
 struct received {
     int status;
     bool replayed;
+    int64_t worked_us; /* by its handler; 0: not said */
     struct slice etag, location, retry_after, content_type, body; /* into `bytes` */
     struct buf bytes;
 };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "envelope.h"
 #include "log.h"
 
@@ -126,6 +127,7 @@ static void take(struct events *events, const struct record *rec, int64_t now_ms
         struct event_log *log = &events->logs[i];
         if (strcmp(rec->topic, log->topic) != 0)
             continue;
+        admission_heard(events->options.admission, log->service->service, clock_mono_ns());
         watch_fire(events->options.watch, record_header(rec, "ce_id"));
         bool binds = log->binds && events_binds(&log->claims[rec->partition], rec, &id);
         if (rec->offset + 1 >= log->ends[rec->partition])

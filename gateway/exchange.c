@@ -68,6 +68,8 @@ void exchange_clear(struct exchange *x)
     x->watch = 0;
     x->streaming = x->ask_again = false;
     x->streamed = 0;
+    x->limited = false;
+    x->repeats = 0;
     x->dropped = x->part_count = 0;
     x->outcome = OUTCOME_NONE;
 }

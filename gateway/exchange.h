@@ -9,6 +9,7 @@
 #ifndef ROUNDTRIP_GATEWAY_EXCHANGE_H
 #define ROUNDTRIP_GATEWAY_EXCHANGE_H
 
+#include "admission.h"
 #include "answer.h"
 #include "command.h"
 #include "request.h"
@@ -44,6 +45,12 @@ struct exchange {
     bool ask_again;   /* its next part is to be asked for */
     size_t streamed;  /* bytes of the body that are with libmicrohttpd */
     void *server;     /* http.c's */
+    unsigned char peer[16]; /* the client's address, IPv4 or IPv6 */
+    size_t peer_len;
+    struct throttle_verdict throttled; /* as far as `limited` */
+    bool limited;
+    struct permit permit;
+    int repeats; /* of a command whose sending failed */
     bool keyed;     /* its command id is entered in the key index */
     size_t dropped; /* bytes of a refused body */
     enum outcome outcome;

@@ -12,6 +12,9 @@
 
 /** So long a stream may be silent: proxies cut what is for much longer. */
 #define STREAM_SILENCE_NS (INT64_C(15000) * CLOCK_NS_PER_MS)
+/** A command that Kafka did not take is sent so often again, while at least this is left to wait. */
+#define REPEATS_MAX    2
+#define REPEAT_LEFT_NS (INT64_C(100) * CLOCK_NS_PER_MS)
 
 static void refuse(struct flow *flow, struct exchange *x)
 {
@@ -58,11 +61,28 @@ static bool find_route(const struct flow *flow, struct exchange *x)
     return false;
 }
 
+/* Does the client ask more often than it may? What costs no worker anything is free. */
+static bool throttle(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    struct admission *admission = flow->admission;
+    if (!admission || !admission->throttle || x->route->local)
+        return true;
+    struct slice client = admission_client(admission, &x->req, SLICE_NONE, slice_make((const char *)x->peer, x->peer_len));
+    x->throttled = throttle_take(admission->throttle, client, now_ns);
+    x->limited = true;
+    if (x->throttled.allowed)
+        return true;
+    stats_add(&flow->stats->throttled);
+    throttle_refuse(admission->throttle, &x->throttled, &x->answer);
+    return false;
+}
+
 /* What can be said before the body is here. */
-static bool check(struct flow *flow, struct exchange *x)
+static bool check(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     if (!rules_check_message(&x->req, &flow->limits, &x->answer) || !rules_split_path(&x->req, &x->answer) ||
-        (flow->guard && !flow->guard(flow->local_context, &x->req, &x->answer)) || !find_route(flow, x))
+        (flow->guard && !flow->guard(flow->local_context, &x->req, &x->answer)) || !find_route(flow, x) ||
+        !throttle(flow, x, now_ns))
         return false;
     if (routes_takes_body(x->route) && !rules_check_body_type(&x->req, &x->answer))
         return false;
@@ -81,7 +101,7 @@ void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     stats_add(&flow->stats->requests);
     x->started_ns = now_ns;
-    if (!check(flow, x))
+    if (!check(flow, x, now_ns))
         refuse(flow, x);
 }
 
@@ -93,12 +113,27 @@ void flow_too_large(struct flow *flow, struct exchange *x)
     refuse(flow, x);
 }
 
-/* Is this gateway able to take it? Sets the answer when not. */
-static bool admit(struct flow *flow, struct exchange *x)
+static int32_t partition_of(const struct flow *flow, const struct exchange *x)
 {
-    if (health_has(flow->health, HEALTH_ALL) && producer_connected(flow->link->producer))
+    int32_t count = atomic_load(&link_service(flow->link, x->draft.service)->partitions);
+    return x->route->every_partition || count <= 0 ? -1 : bus_partition_of(x->draft.key, count);
+}
+
+/* Is this gateway able to take it, and will it be answered in time? Sets the answer when not. */
+static bool admit(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    if (!health_has(flow->health, HEALTH_ALL) || !producer_connected(flow->link->producer)) {
+        health_refuse(flow->health, &x->answer);
+        return false;
+    }
+    const struct admission_request request = {.route = x->route,
+                                              .service = x->draft.service,
+                                              .partition = partition_of(flow, x),
+                                              .wait_ms = x->wait_ms,
+                                              .work_ms = x->work_ms};
+    if (admission_enter(flow->admission, &request, now_ns, &x->permit, &x->answer))
         return true;
-    health_refuse(flow->health, &x->answer);
+    stats_add(&flow->stats->shed);
     return false;
 }
 
@@ -125,6 +160,7 @@ static int send_commands(struct flow *flow, struct exchange *x, struct ticket ti
             return err;
     }
     stats_add(&flow->stats->commands);
+    admission_sent(flow->admission);
     log_debug("sent", "id=\"%.*s\" type=%s topic=%s", (int)x->draft.id_len, x->draft.id, x->route->type,
               service->commands);
     return 0;
@@ -219,10 +255,13 @@ static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_n
     size_t parts = x->route->every_partition ? (size_t)atomic_load(&service->partitions) : 1;
     if (parts > PENDING_PARTS_MAX || !exchange_expect(x, parts)) {
         answer_problem(&x->answer, 500, "This cannot be asked of %zu partitions at once.", parts);
+        admission_withdraw(&x->permit);
         return false;
     }
-    if (!enter_key(flow, x))
+    if (!enter_key(flow, x)) {
+        admission_withdraw(&x->permit);
         return false;
+    }
     int64_t until_ns = now_ns + x->wait_ms * CLOCK_NS_PER_MS;
     if (x->route->streams || (x->route->follows && x->preferred)) { /* before it is asked: a decision in between must not be missed */
         x->watch = watch_enter(flow->watch, x->draft.subject);
@@ -240,7 +279,7 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
         return false;
     }
     if (!command_prepare(&x->draft, &x->req, x->route, now_ms, now_ms + x->work_ms, &x->answer) ||
-        !admit(flow, x)) {
+        !admit(flow, x, now_ns)) {
         stats_add(&flow->stats->refused);
         return false;
     }
@@ -304,8 +343,27 @@ static void say_preference(struct exchange *x)
         answer_header(&x->answer, "Preference-Applied", slice_make(applied, (size_t)n));
 }
 
+/* Kafka failed to take the command: once or twice more, if there is time and trouble is not made greater by it. The id is the
+ * same, so that it has its effect once. True: it waits again. */
+static bool repeat(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    int64_t until_ns = x->started_ns + x->wait_ms * CLOCK_NS_PER_MS;
+    if ((x->outcome != OUTCOME_UNSENT && x->outcome != OUTCOME_UNCERTAIN) || x->repeats == REPEATS_MAX ||
+        until_ns - now_ns < REPEAT_LEFT_NS || !health_has(flow->health, HEALTH_ALL) ||
+        !producer_connected(flow->link->producer) || !admission_repeat(flow->admission, now_ns))
+        return false;
+    x->repeats++;
+    stats_add(&flow->stats->repeated);
+    ask_worker(flow, x, (uint32_t)x->part_count, until_ns,
+               x->async ? x->started_ns + x->accept_ms * CLOCK_NS_PER_MS : PENDING_NEVER);
+    return true;
+}
+
 bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
+    if (repeat(flow, x, now_ns))
+        return true;
+    admission_leave(&x->permit, x->outcome, x->part_count == 1 ? x->parts[0].worked_us : 0, now_ns);
     if (follow(flow, x, now_ns))
         return true;
     if (x->outcome == OUTCOME_REPLIED) {
@@ -363,6 +421,12 @@ enum flow_step flow_stream(struct flow *flow, struct exchange *x, int64_t now_ns
     else
         park(flow, x, now_ns + STREAM_SILENCE_NS);
     return FLOW_WAITS;
+}
+
+void flow_seal(struct flow *flow, struct exchange *x)
+{
+    if (x->limited && x->throttled.allowed)
+        throttle_describe(flow->admission->throttle, &x->throttled, &x->answer);
 }
 
 void flow_over(struct flow *flow, struct exchange *x)

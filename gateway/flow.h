@@ -12,6 +12,7 @@
 #ifndef ROUNDTRIP_GATEWAY_FLOW_H
 #define ROUNDTRIP_GATEWAY_FLOW_H
 
+#include "admission.h"
 #include "exchange.h"
 #include "idempotency.h"
 #include "link.h"
@@ -31,6 +32,7 @@ struct flow {
     int64_t async_deadline_ms; /* of a command whose caller does not wait */
     const struct health *health;
     /* not needed when all routes are local */
+    struct admission *admission;
     struct link *link;
     struct pending *pending;
     struct idempotency *keys;
@@ -54,6 +56,8 @@ enum flow_step {
 enum flow_step flow_stream(struct flow *flow, struct exchange *x, int64_t now_ns);
 /** True: it waits again. */
 bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns);
+/** The answer is set and about to be written: what every answer has. */
+void flow_seal(struct flow *flow, struct exchange *x);
 void flow_over(struct flow *flow, struct exchange *x);
 /** The body went beyond the limit although its length was not declared: REFUSED. */
 void flow_too_large(struct flow *flow, struct exchange *x);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "admin.h"
+#include "admission.h"
 #include "clock.h"
 #include "events.h"
 #include "flow.h"
@@ -27,6 +28,7 @@
 #include "pool.h"
 #include "replies.h"
 #include "settings.h"
+#include "survey.h"
 
 /** From the signal to the 503s, then to having written them, in ms: together well below 5 s. */
 #define DRAIN_MS 4000
@@ -49,6 +51,19 @@ const struct config_key gateway_keys[] = {
     {"max-header", CONFIG_BYTES, "16KiB", 1024, 1024 * 1024, "largest request line and headers together"},
     {"max-pending", CONFIG_INT, "10000", 1, 1000000, "requests that wait for a worker at one time"},
     {"max-connections", CONFIG_INT, "10000", 1, 1000000, "connections at one time"},
+    {"latency-target", CONFIG_DURATION, "100ms", 1, 86400000,
+     "what a short request may take at a service before fewer are admitted"},
+    {"limit-floor", CONFIG_INT, "16", 1, 1000000, "short requests of a service that are admitted at one time however slow it is"},
+    {"heavy-queue", CONFIG_INT, "50", 1, 100,
+     "percent of its caller's wait that a computation may be queued before fewer are admitted"},
+    {"lag-interval", CONFIG_DURATION, "1s", 0, 3600000,
+     "how often Kafka is asked how far the workers are behind; 0: never"},
+    {"repeat-budget", CONFIG_INT, "10", 0, 100, "percent of commands that are sent again when Kafka did not take them"},
+    {"client-rate", CONFIG_INT, "0", 0, 1000000, "requests a second that one client may make; 0: as many as it likes"},
+    {"client-burst", CONFIG_INT, "0", 0, 1000000, "requests it may make at once; 0: those of a second"},
+    {"clients", CONFIG_INT, "65536", 1, 100000000, "clients whose requests are counted; 24 bytes each"},
+    {"forwarded-hops", CONFIG_INT, "0", 0, 16,
+     "proxies in front of this gateway, whose X-Forwarded-For says who the client is; 0: who connects"},
     {"key-index", CONFIG_INT, "100000", 1, 100000000,
      "Idempotency-Keys to remember, so that none is used for two ids; some 65 bytes each"},
     {"dedupe-window", CONFIG_DURATION, "24h", 1000, INT64_C(31622400000),
@@ -73,10 +88,12 @@ struct gateway {
     struct health health;
     struct pending *pending;
     struct idempotency *keys;
+    struct admission admission;
     struct watch *watch;
     struct link link;
     struct events events;
     struct replies replies;
+    struct survey *survey;
     struct flow flow;
     struct pool *pool;
     struct listener listener;
@@ -135,6 +152,7 @@ static int open_bus(struct gateway *gateway)
     const struct events_options events = {.bus = &gateway->bus,
                                           .link = &gateway->link,
                                           .keys = gateway->keys,
+                                          .admission = &gateway->admission,
                                           .watch = gateway->watch,
                                           .health = &gateway->health,
                                           .stats = &gateway->stats};
@@ -147,6 +165,7 @@ static int open_bus(struct gateway *gateway)
     const struct replies_options replies = {
         .link = &gateway->link,
         .events = &gateway->events,
+        .admission = &gateway->admission,
         .keys = gateway->keys,
         .pending = gateway->pending,
         .health = &gateway->health,
@@ -173,6 +192,7 @@ static int open_http(struct gateway *gateway)
         .deadline_ms = config_int(config, "deadline"),
         .max_deadline_ms = config_int(config, "max-deadline"),
         .async_deadline_ms = config_int(config, "async-deadline"),
+        .admission = &gateway->admission,
         .link = &gateway->link,
         .pending = gateway->pending,
         .keys = gateway->keys,
@@ -326,11 +346,25 @@ static int open_tables(struct gateway *gateway)
         .window_ms = config_int(config, "dedupe-window"),
         .seed = random_epoch(),
     };
+    const struct admission_options admission = {
+        .places = (int)waiting,
+        .floor = (int)config_int(config, "limit-floor"),
+        .latency_target_ms = config_int(config, "latency-target"),
+        .queue_percent = (int)config_int(config, "heavy-queue"),
+        .repeat_percent = (int)config_int(config, "repeat-budget"),
+        .client_rate = config_int(config, "client-rate"),
+        .client_burst = config_int(config, "client-burst"),
+        .clients_max = config_int(config, "clients"),
+        .forwarded_hops = (int)config_int(config, "forwarded-hops"),
+        .seed = random_epoch(),
+    };
     int err = pending_new(waiting, random_epoch(), &gateway->pending);
     if (!err)
         err = idempotency_new(&keys, &gateway->keys);
     if (!err)
         err = watch_new(gateway->pending, waiting, &gateway->watch);
+    if (!err)
+        err = admission_init(&gateway->admission, &admission, clock_mono_ns());
     return err;
 }
 
@@ -356,6 +390,8 @@ int gateway_run(const struct config *config)
         goto out_pending;
     err = open_admin(&gateway);
     if (!err)
+        err = survey_start(&gateway.bus, &gateway.link, &gateway.admission, config_int(config, "lag-interval"), &gateway.survey);
+    if (!err)
         err = open_http(&gateway);
     if (!err) {
         serve(&gateway);
@@ -363,12 +399,14 @@ int gateway_run(const struct config *config)
     }
     admin_close(gateway.admin);
     pool_stop(gateway.pool);
+    survey_stop(gateway.survey);
     replies_stop(&gateway.replies);
     producer_flush(gateway.link.producer, 200);
     events_close(&gateway.events);
     link_close(&gateway.link);
     stats_log(&gateway.stats);
 out_pending:
+    admission_done(&gateway.admission);
     watch_free(gateway.watch);
     idempotency_free(gateway.keys);
     pending_free(gateway.pending);

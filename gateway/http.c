@@ -17,6 +17,7 @@
 #include <microhttpd.h>
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -76,6 +77,22 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
+/* Where the connection comes from. */
+static void note_peer(struct exchange *x)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    if (address && address->sa_family == AF_INET) {
+        x->peer_len = sizeof(struct in_addr);
+        memcpy(x->peer, &((const struct sockaddr_in *)address)->sin_addr, x->peer_len);
+    } else if (address && address->sa_family == AF_INET6) {
+        const struct in6_addr *in6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        size_t skip = IN6_IS_ADDR_V4MAPPED(in6) ? 12 : 0; /* an IPv4 client of a socket for both */
+        x->peer_len = sizeof(*in6) - skip;
+        memcpy(x->peer, in6->s6_addr + skip, x->peer_len);
+    }
+}
+
 /* The exchange of the connection, made for its first request. */
 static struct exchange *exchange_of(struct http *http, struct MHD_Connection *connection)
 {
@@ -84,8 +101,8 @@ static struct exchange *exchange_of(struct http *http, struct MHD_Connection *co
     struct exchange **place = info ? info->socket_context : NULL;
     if (!place)
         return NULL;
-    if (!*place)
-        *place = exchange_new(connection, http->options.arg);
+    if (!*place && (*place = exchange_new(connection, http->options.arg)))
+        note_peer(*place);
     if (*place)
         (*place)->server = http;
     return *place;
@@ -163,6 +180,7 @@ static struct MHD_Response *make_response(struct exchange *x, struct slice body)
 /* Gives the answer to libmicrohttpd. Its body stays in the exchange, which outlives the response. */
 static enum MHD_Result give_answer(struct http *http, struct exchange *x)
 {
+    flow_seal(http->options.flow, x);
     struct answer *answer = &x->answer;
     struct slice body = answer_body(answer);
     if (!buf_ok(&answer->own_body) || !buf_ok(&answer->text) || answer->status == 0)

@@ -22,11 +22,11 @@ static const struct route routes[] = {
     {METHOD_DELETE, "/items/{id}", "item", "item.delete", .write = true, .build = items_build_one,
      .finish = finish_reply},
 
-    {METHOD_POST, "/computations", "compute", "compute.start", .write = true,
+    {METHOD_POST, "/computations", "compute", "compute.start", .write = true, .heavy = true,
      .build = computations_build_start, .finish = finish_reply},
     {METHOD_GET, "/computations/{id}", "compute", "compute.get", .build = computations_build_get,
      .finish = finish_reply},
-    {METHOD_GET, "/heavy_computation", "compute", "compute.start", .write = true,
+    {METHOD_GET, "/heavy_computation", "compute", "compute.start", .write = true, .heavy = true,
      .build = computations_build_heavy, .finish = computations_finish_heavy},
 
     {METHOD_GET, "/operations/{id}", .type = "operation", .follows = true, .build = operation_build_get,

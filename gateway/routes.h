@@ -32,6 +32,7 @@ struct route {
     bool entity_in_body;  /* the path does not say which entity: one Idempotency-Key could be used for two */
     bool follows;         /* with "Prefer: wait" asked again until the command it is about is decided: operation.h */
     bool streams;         /* the same, and each state it has meanwhile is sent: stream.h */
+    bool heavy;           /* its work may take long: it is admitted by what is left of the caller's wait */
     bool every_partition; /* sent to each partition, without a key */
     build_fn *build;
     finish_fn *finish;

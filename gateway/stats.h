@@ -19,6 +19,9 @@ struct stats {
     _Atomic uint64_t undelivered; /* commands that Kafka did not take or did not confirm */
     _Atomic uint64_t bound;       /* events seen that tell what an Idempotency-Key was used for */
     _Atomic uint64_t turned_away; /* connections beyond the limit */
+    _Atomic uint64_t throttled;   /* requests of clients that ask too often */
+    _Atomic uint64_t shed;        /* requests that would not have been answered in time */
+    _Atomic uint64_t repeated;    /* commands sent again because Kafka did not take them */
 };
 
 static inline void stats_add(_Atomic uint64_t *counter)

@@ -87,6 +87,16 @@ static struct slice take_until(struct slice *rest, char separator)
     return taken;
 }
 
+bool syntax_list_next(struct slice *rest, struct slice *ret_element)
+{
+    while (rest->len) {
+        *ret_element = take_until(rest, ',');
+        if (ret_element->len)
+            return true;
+    }
+    return false;
+}
+
 static bool same(struct slice s, const char *text)
 {
     return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;

@@ -44,6 +44,9 @@ struct syntax_prefer {
  */
 void syntax_prefer(struct slice field, struct syntax_prefer *prefer);
 
+/** Takes the next element off a comma-separated list (RFC 9110 section 5.6.1); empty ones are skipped. False at the end. */
+bool syntax_list_next(struct slice *rest, struct slice *ret_element) __attribute__((warn_unused_result));
+
 /**
  * Does If-None-Match list `etag` (which has its quotes)? Weak comparison (RFC 9110 section 13.1.2); `*`
  * matches any.

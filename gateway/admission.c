@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checks between a good request and its command. */
+#include "admission.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "clock.h"
+#include "log.h"
+
+/** Of a limit, in thousandths. */
+#define SHARE_READ  1000
+#define SHARE_WRITE 900
+#define HEAVY_FLOOR 2
+/** The unit of a heavy limit: thousandths of the caller's wait. */
+#define WHOLE_WAIT 1000
+/** Seconds: what is said when nobody knows, and at most. */
+#define RETRY_UNKNOWN 5
+#define RETRY_MAX     60
+
+static void init_service(struct admission_service *service, const char *name, const struct admission_options *options)
+{
+    int heavy = options->places / 2 > 1 ? options->places / 2 : 1;
+    const struct limit_options quick = {.floor = options->floor < options->places ? options->floor : options->places,
+                                        .ceiling = options->places,
+                                        .target = options->latency_target_ms * CLOCK_NS_PER_MS};
+    const struct limit_options slow = {.floor = HEAVY_FLOOR < heavy ? HEAVY_FLOOR : heavy,
+                                       .ceiling = heavy,
+                                       .target = options->queue_percent * (WHOLE_WAIT / 100)};
+    service->name = name;
+    limit_init(&service->quick, &quick);
+    limit_init(&service->heavy, &slow);
+}
+
+int admission_init(struct admission *admission, const struct admission_options *options, int64_t now_ns)
+{
+    const char *names[ROUTES_SERVICES_MAX];
+    *admission = (struct admission){.options = *options};
+    admission->service_count = routes_services(names);
+    for (size_t i = 0; i < admission->service_count; i++)
+        init_service(&admission->services[i], names[i], options);
+    budget_init(&admission->budget, options->repeat_percent, now_ns);
+    if (options->client_rate == 0)
+        return 0;
+    const struct throttle_options clients = {
+        .rate = options->client_rate,
+        .burst = options->client_burst ? options->client_burst : options->client_rate,
+        .clients_max = (size_t)options->clients_max,
+        .seed = options->seed,
+    };
+    return throttle_new(&clients, &admission->throttle);
+}
+
+void admission_done(struct admission *admission)
+{
+    if (admission->service_count == 0)
+        return; /* it was never made */
+    for (size_t i = 0; i < admission->service_count; i++) {
+        limit_done(&admission->services[i].quick);
+        limit_done(&admission->services[i].heavy);
+    }
+    budget_done(&admission->budget);
+    throttle_free(admission->throttle);
+    admission->service_count = 0;
+}
+
+static struct admission_service *service_of(struct admission *admission, const char *name)
+{
+    for (size_t i = 0; i < admission->service_count; i++) {
+        if (strcmp(admission->services[i].name, name) == 0)
+            return &admission->services[i];
+    }
+    return NULL;
+}
+
+/* The element of all X-Forwarded-For fields together that has `index` before it; absent: there are `*ret_count` in all. */
+static struct slice forwarded(const struct request *req, int index, int *ret_count)
+{
+    struct slice field, element;
+    *ret_count = 0;
+    for (size_t at = 0; (field = request_header_next(req, "X-Forwarded-For", &at)).p;) {
+        while (syntax_list_next(&field, &element)) {
+            if ((*ret_count)++ == index)
+                return element;
+        }
+    }
+    return SLICE_NONE;
+}
+
+struct slice admission_client(const struct admission *admission, const struct request *req, struct slice principal, struct slice peer)
+{
+    int hops = admission->options.forwarded_hops, count;
+    if (principal.len)
+        return principal;
+    if (hops > 0) {
+        (void)forwarded(req, -1, &count);
+        if (count >= hops) /* each proxy adds whom it saw at the end */
+            return forwarded(req, count - hops, &count);
+    }
+    return peer.len == 16 ? slice_make(peer.p, 8) : peer;
+}
+
+static int retry_after(int64_t wait_ms)
+{
+    if (wait_ms == BACKLOG_FOREVER)
+        return RETRY_UNKNOWN;
+    int64_t seconds = (wait_ms + 999) / 1000;
+    return seconds < 1 ? 1 : seconds > RETRY_MAX ? RETRY_MAX : (int)seconds;
+}
+
+static int64_t wait_of(const struct backlog *backlog, int32_t partition)
+{
+    if (partition >= 0)
+        return backlog_wait_ms(backlog, partition);
+    int64_t longest = 0;
+    for (int32_t p = 0; p < BACKLOG_PARTITIONS_MAX; p++) {
+        int64_t wait_ms = backlog_wait_ms(backlog, p);
+        if (wait_ms > longest)
+            longest = wait_ms;
+    }
+    return longest;
+}
+
+/* Would it only be taken up when nobody wants it any more? */
+static bool in_time(struct admission_service *service, const struct admission_request *request, struct answer *ret_answer)
+{
+    int64_t wait_ms = wait_of(&service->backlog, request->partition);
+    if (wait_ms <= request->work_ms)
+        return true;
+    if (wait_ms == BACKLOG_FOREVER)
+        answer_unavailable(ret_answer, retry_after(wait_ms),
+                           "The %s service does not get on with what waits for it. The request was not sent: repeat it "
+                           "later.", service->name);
+    else
+        answer_unavailable(ret_answer, retry_after(wait_ms),
+                           "The %s service has work for some %" PRId64 " s more before this, which would be too late for a wait "
+                           "of %" PRId64 " ms. The request was not sent: repeat it after Retry-After seconds, or wait longer.",
+                           service->name, (wait_ms + 999) / 1000, request->work_ms);
+    return false;
+}
+
+bool admission_enter(struct admission *admission, const struct admission_request *request, int64_t now_ns,
+                     struct permit *ret_permit, struct answer *ret_answer)
+{
+    struct admission_service *service = service_of(admission, request->service);
+    *ret_permit = (struct permit){.service = NULL};
+    if (!service)
+        return true;
+    if (!in_time(service, request, ret_answer))
+        return false;
+    bool heavy = request->route->heavy;
+    struct limit *limit = heavy ? &service->heavy : &service->quick;
+    if (!limit_enter(limit, request->route->write && !heavy ? SHARE_WRITE : SHARE_READ)) {
+        answer_unavailable(ret_answer, 1,
+                           "As many %s of the %s service are under way as it answers in time. The request was not sent: repeat it "
+                           "after Retry-After seconds.", heavy ? "computations" : "requests", service->name);
+        return false;
+    }
+    *ret_permit = (struct permit){.service = service, .limit = limit, .began_ns = now_ns, .wait_ms = request->wait_ms, .heavy = heavy};
+    return true;
+}
+
+static void sample(struct permit *permit, enum outcome outcome, int64_t worked_us, int64_t now_ns)
+{
+    int64_t took_ns = now_ns - permit->began_ns - worked_us * 1000;
+    if (outcome != OUTCOME_REPLIED && outcome != OUTCOME_DEADLINE)
+        return; /* says nothing about the service */
+    if (!permit->heavy) {
+        limit_sample(permit->limit, took_ns, now_ns);
+        return;
+    }
+    if (outcome == OUTCOME_REPLIED && worked_us == 0)
+        return; /* a repeated answer, or a refusal: nothing was queued */
+    int64_t wait_ns = (permit->wait_ms > 0 ? permit->wait_ms : 1) * CLOCK_NS_PER_MS;
+    limit_sample(permit->limit, took_ns / (wait_ns / WHOLE_WAIT), now_ns);
+}
+
+void admission_leave(struct permit *permit, enum outcome outcome, int64_t worked_us, int64_t now_ns)
+{
+    if (!permit->limit)
+        return;
+    sample(permit, outcome, worked_us, now_ns);
+    admission_withdraw(permit);
+}
+
+void admission_withdraw(struct permit *permit)
+{
+    if (permit->limit)
+        limit_leave(permit->limit);
+    *permit = (struct permit){.service = NULL};
+}
+
+void admission_sent(struct admission *admission)
+{
+    budget_pay(&admission->budget);
+}
+
+bool admission_repeat(struct admission *admission, int64_t now_ns)
+{
+    return budget_take(&admission->budget, now_ns);
+}
+
+void admission_heard(struct admission *admission, const char *name, int64_t now_ns)
+{
+    struct admission_service *service = service_of(admission, name);
+    if (service)
+        atomic_store_explicit(&service->heard_ns, now_ns, memory_order_relaxed);
+}
+
+void admission_note(struct admission *admission, const char *name, int32_t partition, int64_t done, int64_t end, int64_t now_ns)
+{
+    struct admission_service *service = service_of(admission, name);
+    bool alive = atomic_load_explicit(&service->heard_ns, memory_order_relaxed) > service->noted_ns;
+    backlog_note(&service->backlog, partition, done, end, alive, now_ns);
+}
+
+void admission_noted(struct admission *admission, const char *name, int64_t now_ns)
+{
+    service_of(admission, name)->noted_ns = now_ns;
+}
+
+void admission_forget(struct admission *admission, const char *name)
+{
+    struct admission_service *service = service_of(admission, name);
+    for (int32_t p = 0; p < BACKLOG_PARTITIONS_MAX; p++)
+        backlog_forget(&service->backlog, p);
+}

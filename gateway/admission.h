@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may have a command sent now, so that what is admitted is answered in time and the rest is told at once.
+ *
+ *   admission_client   how often one client may ask at all        429   throttle.h
+ *   admission_enter    does it wait longer than it may?           503   backlog.h
+ *                      are as many under way as answer quickly?   503   limit.h
+ *   admission_leave    what came of it, which moves the limit
+ *   admission_repeat   may a command be sent a second time?             budget.h
+ *
+ * Each service has two limits: one for what is answered quickly, whose measure is its latency, and one for its heavy rows
+ * (computations), whose measure is the share of the caller's wait that is spent before the work begins. Heavy ones can take
+ * half of the places there are, other writes nine tenths: reads, and questions about operations, still pass when those are
+ * refused. Health needs no place.
+ */
+#ifndef ROUNDTRIP_GATEWAY_ADMISSION_H
+#define ROUNDTRIP_GATEWAY_ADMISSION_H
+
+#include "answer.h"
+#include "backlog.h"
+#include "budget.h"
+#include "limit.h"
+#include "routes.h"
+#include "throttle.h"
+
+struct admission_options {
+    int places;                /* requests that can wait at one time */
+    int floor;                 /* of the limits of quick ones */
+    int64_t latency_target_ms; /* what quick ones may take */
+    int queue_percent;         /* of a heavy one's wait, to be spent before its work begins */
+    int repeat_percent;
+    int64_t client_rate, client_burst; /* rate 0: clients are not limited; burst 0: a second's worth */
+    int64_t clients_max;
+    int forwarded_hops; /* proxies in front whose X-Forwarded-For is believed */
+    uint64_t seed;
+};
+
+struct admission_service {
+    const char *name;
+    struct limit quick, heavy;
+    struct backlog backlog;
+    _Atomic int64_t heard_ns; /* when something came from it; 0: never */
+    int64_t noted_ns;         /* the surveying thread's */
+};
+
+struct admission {
+    /* fixed */
+    struct admission_options options;
+    struct throttle *throttle; /* NULL: clients are not limited */
+    size_t service_count;
+    struct admission_service services[ROUTES_SERVICES_MAX];
+    struct budget budget;
+};
+
+/** 0 or -ENOMEM. Knows the services of `routes.h`. */
+int admission_init(struct admission *admission, const struct admission_options *options, int64_t now_ns)
+    __attribute__((warn_unused_result));
+void admission_done(struct admission *admission);
+
+/**
+ * Who asks: its principal, or where it is; the raw address `peer` (4 bytes; 16, of which the first 8 count, since one subscriber
+ * has that many) or what a trusted proxy says of it. Borrows.
+ */
+struct slice admission_client(const struct admission *admission, const struct request *req, struct slice principal, struct slice peer);
+
+/** One that has been admitted. Zero-initialised: none. */
+struct permit {
+    struct admission_service *service;
+    struct limit *limit;
+    int64_t began_ns, wait_ms;
+    bool heavy;
+};
+/** What is asked for. */
+struct admission_request {
+    const struct route *route;
+    const char *service;
+    int32_t partition; /* -1: each */
+    int64_t wait_ms;   /* how long the caller waits, and */
+    int64_t work_ms;   /* until when its command makes sense */
+};
+/** False: the answer to give. Every true is followed by one admission_leave() or admission_withdraw(). */
+bool admission_enter(struct admission *admission, const struct admission_request *request, int64_t now_ns,
+                     struct permit *ret_permit, struct answer *ret_answer) __attribute__((warn_unused_result));
+/** It ended; `worked_us`: what its handler took, as far as the worker said. No permit is allowed. */
+void admission_leave(struct permit *permit, enum outcome outcome, int64_t worked_us, int64_t now_ns);
+/** It was not sent after all. */
+void admission_withdraw(struct permit *permit);
+
+/** A command was sent. */
+void admission_sent(struct admission *admission);
+/** One whose sending failed may be sent again. */
+bool admission_repeat(struct admission *admission, int64_t now_ns) __attribute__((warn_unused_result));
+
+/** Something came from the service: a reply, an event. */
+void admission_heard(struct admission *admission, const char *service, int64_t now_ns);
+/** From the surveying thread: a partition's state; then that all of the service's are noted; or that nothing is known. */
+void admission_note(struct admission *admission, const char *service, int32_t partition, int64_t done, int64_t end, int64_t now_ns);
+void admission_noted(struct admission *admission, const char *service, int64_t now_ns);
+void admission_forget(struct admission *admission, const char *service);
+
+#endif

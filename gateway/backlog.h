@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long a command that is sent now will wait before its worker takes it up: from what waits in its partition and how fast
+ * that has been getting less.
+ *
+ * The committed offset is the lowest that is not done: beside a long computation it stands still while others pass it. So where
+ * it stands still although the service is alive, nothing is concluded. Time is a parameter (clock_mono_ns()). One thread
+ * notes; any thread asks.
+ */
+#ifndef ROUNDTRIP_GATEWAY_BACKLOG_H
+#define ROUNDTRIP_GATEWAY_BACKLOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BACKLOG_PARTITIONS_MAX 256
+/** Fewer than this are not called a backlog: commands under way, and commits that come ten times a second. */
+#define BACKLOG_MIN 100
+/** Nobody works at it. */
+#define BACKLOG_FOREVER INT64_MAX
+
+struct backlog_partition {
+    /* the noting thread's */
+    int64_t done, end, at_ns; /* as last noted; at_ns 0: never */
+    double rate;              /* records done a second, while there was something to do; 0: not known */
+    /* any thread's */
+    _Atomic int64_t wait_ms;
+};
+
+struct backlog {
+    struct backlog_partition partitions[BACKLOG_PARTITIONS_MAX];
+};
+
+/** What the group has done of a partition and where its log ends; `alive`: something was heard of the service since the last note. */
+void backlog_note(struct backlog *backlog, int32_t partition, int64_t done, int64_t end, bool alive, int64_t now_ns);
+/** Nothing is known of it any more. */
+void backlog_forget(struct backlog *backlog, int32_t partition);
+/** ms, or BACKLOG_FOREVER. 0 where nothing is known. */
+int64_t backlog_wait_ms(const struct backlog *backlog, int32_t partition);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking for backlogs in turns. */
+#include "survey.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "bus/lag.h"
+#include "clock.h"
+#include "log.h"
+
+#define TIMEOUT_MS 1000
+
+struct survey {
+    const struct link *link; /* fixed */
+    struct admission *admission;
+    int interval_ms, stop_fd;
+    struct lag_client *client;
+    pthread_t thread;
+};
+
+static void ask(struct survey *survey, const struct service_topic *service)
+{
+    struct lag_position positions[BACKLOG_PARTITIONS_MAX];
+    struct bus_error error = {""};
+    char group[96];
+    int32_t count = atomic_load(&service->partitions);
+    if (count <= 0 || count > BACKLOG_PARTITIONS_MAX)
+        return;
+    snprintf(group, sizeof(group), "%s-workers", service->service);
+    int err = lag_ask(survey->client, group, service->commands, count, TIMEOUT_MS, positions, &error);
+    int64_t now_ns = clock_mono_ns();
+    if (err) { /* what is not known refuses nobody */
+        log_debug("no backlog", "service=%s error=\"%s\"", service->service, error.text);
+        admission_forget(survey->admission, service->service);
+        return;
+    }
+    for (int32_t p = 0; p < count; p++)
+        admission_note(survey->admission, service->service, p, positions[p].done, positions[p].end, now_ns);
+    admission_noted(survey->admission, service->service, now_ns);
+}
+
+static void *run(void *arg)
+{
+    struct survey *survey = arg;
+    struct pollfd stop = {.fd = survey->stop_fd, .events = POLLIN};
+    while (poll(&stop, 1, survey->interval_ms) == 0) {
+        if (!health_has(survey->link->options.health, HEALTH_KAFKA | HEALTH_TOPICS))
+            continue;
+        for (size_t i = 0; i < survey->link->service_count; i++)
+            ask(survey, &survey->link->services[i]);
+    }
+    return NULL;
+}
+
+int survey_start(const struct bus_settings *bus, const struct link *link, struct admission *admission, int64_t interval_ms,
+                 struct survey **ret_survey)
+{
+    *ret_survey = NULL;
+    if (interval_ms == 0)
+        return 0;
+    struct survey *survey = calloc(1, sizeof(*survey));
+    struct bus_error error = {""};
+    if (!survey)
+        return -ENOMEM;
+    survey->link = link;
+    survey->admission = admission;
+    survey->interval_ms = (int)interval_ms;
+    survey->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int err = survey->stop_fd < 0 ? -errno : lag_open(bus, &survey->client, &error);
+    if (!err)
+        err = -pthread_create(&survey->thread, NULL, run, survey);
+    if (!err) {
+        *ret_survey = survey;
+        return 0;
+    }
+    log_error("cannot ask Kafka for backlogs", "error=\"%s\"", error.text[0] ? error.text : strerror(-err));
+    lag_close(survey->client);
+    if (survey->stop_fd >= 0)
+        close(survey->stop_fd);
+    free(survey);
+    return err;
+}
+
+void survey_stop(struct survey *survey)
+{
+    if (!survey)
+        return;
+    uint64_t one = 1;
+    ssize_t n = write(survey->stop_fd, &one, sizeof(one));
+    (void)n;
+    pthread_join(survey->thread, NULL);
+    lag_close(survey->client);
+    close(survey->stop_fd);
+    free(survey);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of the checks refuses what, and who counts as a client. */
+#include "admission.h"
+
+#include "support.h"
+
+#define MS INT64_C(1000000)
+#define S  (1000 * MS)
+
+static struct admission admission;
+static struct answer answer;
+static const struct route read_row = {.method = METHOD_GET}, write_row = {.method = METHOD_POST, .write = true},
+                          heavy_row = {.method = METHOD_POST, .write = true, .heavy = true};
+static const struct admission_options defaults = {.places = 20, .floor = 2, .latency_target_ms = 100, .queue_percent = 50,
+                                                  .repeat_percent = 10, .clients_max = 64};
+
+static int open_one(void **unused)
+{
+    return admission_init(&admission, &defaults, S);
+}
+
+static int close_one(void **unused)
+{
+    admission_done(&admission);
+    answer_done(&answer);
+    return 0;
+}
+
+static bool enter(const struct route *row, const char *service, int64_t wait_ms, struct permit *ret_permit)
+{
+    const struct admission_request request = {.route = row, .service = service, .partition = 0, .wait_ms = wait_ms, .work_ms = wait_ms};
+    return admission_enter(&admission, &request, S, ret_permit, &answer);
+}
+
+static int enter_all(const struct route *row, const char *service, struct permit *permits)
+{
+    int n = 0;
+    while (n < 100 && enter(row, service, 5000, &permits[n]))
+        n++;
+    return n;
+}
+
+static void leave_all(struct permit *permits, int count)
+{
+    for (int i = 0; i < count; i++)
+        admission_leave(&permits[i], OUTCOME_DRAINED, 0, S);
+}
+
+static void reads_pass_when_writes_do_not_and_writes_when_computations_do_not(void **unused)
+{
+    struct permit heavy[100], writes[100], reads[100];
+    int n_heavy = enter_all(&heavy_row, "compute", heavy);
+    assert_int_equal(n_heavy, 10);
+    assert_int_equal(answer.status, 503);
+    assert_string_equal(answer_find(&answer, "Retry-After"), "1");
+    int n_writes = enter_all(&write_row, "compute", writes), n_reads = enter_all(&read_row, "compute", reads);
+    assert_int_equal(n_writes, 18);
+    assert_int_equal(n_reads, 2);
+    struct permit other;
+    assert_true(enter(&write_row, "item", 5000, &other)); /* nor is another service */
+    admission_withdraw(&other);
+    leave_all(heavy, n_heavy);
+    assert_true(enter(&heavy_row, "compute", 5000, &heavy[0]));
+    leave_all(heavy, 1);
+    leave_all(writes, n_writes);
+    leave_all(reads, n_reads);
+    assert_int_equal(limit_in_flight(&admission.services[0].quick), 0);
+    admission_leave(&other, OUTCOME_REPLIED, 0, S); /* one that was withdrawn is none */
+}
+
+static void slow_answers_make_the_limit_smaller_and_work_does_not_count(void **unused)
+{
+    struct permit permit;
+    int64_t now_ns = 10 * S;
+    for (int i = 0; i < 40; i++) {
+        permit = (struct permit){&admission.services[0], &admission.services[0].quick, now_ns - 2 * S, 5000, false};
+        assert_true(limit_enter(permit.limit, 1000));
+        admission_leave(&permit, OUTCOME_REPLIED, 2990000, now_ns += S); /* it was worked on */
+    }
+    assert_int_equal(limit_now(&admission.services[0].quick), 20);
+    for (int i = 0; i < 40; i++) {
+        struct admission_service *service = &admission.services[0];
+        permit = (struct permit){service, &service->quick, now_ns - 3 * S, 5000, false};
+        assert_true(limit_enter(permit.limit, 1000));
+        admission_leave(&permit, OUTCOME_DEADLINE, 0, now_ns += S);
+    }
+    assert_true(limit_now(&admission.services[0].quick) < 20);
+}
+
+static void computations_are_judged_by_the_share_of_their_wait_that_is_queued(void **unused)
+{
+    struct admission_service *service = &admission.services[1];
+    int64_t now_ns = 100 * S;
+    for (int i = 0; i < 40; i++) { /* 20 s of a minute in the queue, whatever the work takes */
+        struct permit permit = {service, &service->heavy, now_ns - 50 * S, 60000, true};
+        assert_true(limit_enter(permit.limit, 1000));
+        admission_leave(&permit, OUTCOME_REPLIED, 30000000, now_ns += S);
+    }
+    assert_int_equal(limit_now(&service->heavy), 10);
+    for (int i = 0; i < 4; i++) { /* 20 s of 25 are too much */
+        struct permit permit = {service, &service->heavy, now_ns - 25 * S, 25000, true};
+        assert_true(limit_enter(permit.limit, 1000));
+        admission_leave(&permit, OUTCOME_REPLIED, 5000000, now_ns += 3 * S);
+    }
+    assert_true(limit_now(&service->heavy) < 10);
+}
+
+static void what_would_be_too_late_is_refused_with_an_estimate(void **unused)
+{
+    struct permit permit;
+    for (int i = 1; i <= 10; i++) {
+        admission_heard(&admission, "item", i * S);
+        admission_note(&admission, "item", 0, 100 * i, 100 * i + 2000, i * S); /* 20 s */
+        admission_noted(&admission, "item", i * S);
+    }
+    assert_false(enter(&write_row, "item", 5000, &permit));
+    assert_int_equal(answer.status, 503);
+    assert_string_equal(answer_find(&answer, "Retry-After"), "20");
+    assert_true(enter(&write_row, "item", 30000, &permit)); /* it has the time */
+    admission_withdraw(&permit);
+    const struct admission_request other = {.route = &write_row, .service = "item", .partition = 1, .wait_ms = 5000, .work_ms = 5000};
+    assert_true(admission_enter(&admission, &other, S, &permit, &answer));
+    admission_withdraw(&permit);
+    const struct admission_request all = {.route = &read_row, .service = "item", .partition = -1, .wait_ms = 5000, .work_ms = 5000};
+    assert_false(admission_enter(&admission, &all, S, &permit, &answer)); /* a list needs each */
+    admission_forget(&admission, "item");
+    assert_true(enter(&write_row, "item", 5000, &permit));
+    admission_withdraw(&permit);
+}
+
+static void nobody_works(void **unused)
+{
+    struct permit permit;
+    for (int i = 1; i <= 4; i++) {
+        admission_note(&admission, "item", 0, 0, 1000 * i, i * S);
+        admission_noted(&admission, "item", i * S);
+    }
+    assert_false(enter(&read_row, "item", 60000, &permit));
+    assert_string_equal(answer_find(&answer, "Retry-After"), "5");
+}
+
+static void who_asks(void **unused)
+{
+    struct request req = {0};
+    const char v4[4] = {10, 0, 0, 1}, v6[16] = {0x20, 1, 0xd, 0xb8, 1, 2, 3, 4, 5};
+    make_request(&req, "GET", "/items/1");
+    assert_slice(admission_client(&admission, &req, SLICE("alice"), slice_make(v4, 4)), "alice");
+    assert_ptr_equal(admission_client(&admission, &req, SLICE_NONE, slice_make(v4, 4)).p, v4);
+    assert_int_equal(admission_client(&admission, &req, SLICE_NONE, slice_make(v6, 16)).len, 8);
+    add_header(&req, "X-Forwarded-For", "1.1.1.1, 2.2.2.2");
+    add_header(&req, "X-Forwarded-For", "3.3.3.3");
+    assert_ptr_equal(admission_client(&admission, &req, SLICE_NONE, slice_make(v4, 4)).p, v4); /* anybody can write that */
+    admission.options.forwarded_hops = 1;
+    assert_slice(admission_client(&admission, &req, SLICE_NONE, slice_make(v4, 4)), "3.3.3.3");
+    admission.options.forwarded_hops = 2;
+    assert_slice(admission_client(&admission, &req, SLICE_NONE, slice_make(v4, 4)), "2.2.2.2");
+    admission.options.forwarded_hops = 4;
+    assert_ptr_equal(admission_client(&admission, &req, SLICE_NONE, slice_make(v4, 4)).p, v4);
+    request_done(&req);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reads_pass_when_writes_do_not_and_writes_when_computations_do_not, open_one, close_one),
+        cmocka_unit_test_setup_teardown(slow_answers_make_the_limit_smaller_and_work_does_not_count, open_one, close_one),
+        cmocka_unit_test_setup_teardown(computations_are_judged_by_the_share_of_their_wait_that_is_queued, open_one, close_one),
+        cmocka_unit_test_setup_teardown(what_would_be_too_late_is_refused_with_an_estimate, open_one, close_one),
+        cmocka_unit_test_setup_teardown(nobody_works, open_one, close_one),
+        cmocka_unit_test_setup_teardown(who_asks, open_one, close_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waits estimated from backlogs. */
+#include "backlog.h"
+
+#include "support.h"
+
+#define S INT64_C(1000000000)
+
+static void nothing_known_or_nothing_there(void **unused)
+{
+    struct backlog backlog = {0};
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+    backlog_note(&backlog, 0, 0, 1000000, false, S); /* one look does not tell how fast it goes */
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+    backlog_note(&backlog, 1, 50, 50, true, S);
+    backlog_note(&backlog, 1, 50, 50 + BACKLOG_MIN - 1, false, 2 * S);
+    assert_int_equal(backlog_wait_ms(&backlog, 1), 0);
+    assert_int_equal(backlog_wait_ms(&backlog, -1), 0);
+    assert_int_equal(backlog_wait_ms(&backlog, BACKLOG_PARTITIONS_MAX), 0);
+}
+
+static void by_how_fast_it_gets_less(void **unused)
+{
+    struct backlog backlog = {0};
+    for (int i = 0; i < 20; i++) /* 100 done a second, while 10,000 wait */
+        backlog_note(&backlog, 2, 100 * i, 100 * i + 10000, true, (i + 1) * S);
+    assert_in_range(backlog_wait_ms(&backlog, 2), 99000, 101000);
+    for (int i = 20; i < 60; i++) /* then 1000 */
+        backlog_note(&backlog, 2, 2000 + 1000 * (i - 19), 2000 + 1000 * (i - 19) + 500, true, (i + 1) * S);
+    assert_in_range(backlog_wait_ms(&backlog, 2), 490, 510);
+    assert_int_equal(backlog_wait_ms(&backlog, 3), 0);
+    backlog_forget(&backlog, 2);
+    assert_int_equal(backlog_wait_ms(&backlog, 2), 0);
+}
+
+static void time_without_work_does_not_count(void **unused)
+{
+    struct backlog backlog = {0};
+    backlog_note(&backlog, 0, 0, 1000, true, S);
+    backlog_note(&backlog, 0, 1000, 1000, true, 2 * S);
+    for (int i = 3; i < 100; i++)
+        backlog_note(&backlog, 0, 1000, 1000, true, i * S);
+    backlog_note(&backlog, 0, 1000, 3000, true, 100 * S);
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 2000);
+}
+
+static void nobody_works_at_it(void **unused)
+{
+    struct backlog backlog = {0};
+    for (int i = 1; i < 10; i++)
+        backlog_note(&backlog, 0, 10, 10 + 100 * i, false, i * S);
+    assert_int_equal(backlog_wait_ms(&backlog, 0), BACKLOG_FOREVER);
+    backlog_note(&backlog, 0, 910, 1000, true, 10 * S); /* and again somebody does */
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+}
+
+/* The committed offset waits for the oldest, others pass it. */
+static void it_stands_still_beside_a_long_one(void **unused)
+{
+    struct backlog backlog = {0};
+    for (int i = 1; i < 100; i++) {
+        backlog_note(&backlog, 0, 10, 10 + 100 * i, true, i * S);
+        assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+    }
+}
+
+static void a_log_made_anew(void **unused)
+{
+    struct backlog backlog = {0};
+    backlog_note(&backlog, 0, 100000, 200000, true, S);
+    backlog_note(&backlog, 0, 100100, 200000, true, 2 * S);
+    assert_true(backlog_wait_ms(&backlog, 0) > 900000);
+    backlog_note(&backlog, 0, 0, 50, true, 3 * S);
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_known_or_nothing_there), cmocka_unit_test(by_how_fast_it_gets_less),
+        cmocka_unit_test(time_without_work_does_not_count), cmocka_unit_test(nobody_works_at_it),
+        cmocka_unit_test(it_stands_still_beside_a_long_one), cmocka_unit_test(a_log_made_anew),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
