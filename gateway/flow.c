@@ -14,7 +14,7 @@
 #define STREAM_SILENCE_NS (INT64_C(15000) * CLOCK_NS_PER_MS)
 /** A command that Kafka did not take is sent so often again, while at least this is left to wait. */
 #define REPEATS_MAX    2
-#define REPEAT_LEFT_NS (INT64_C(100) * CLOCK_NS_PER_MS)
+#define REPEAT_LEFT_NS (INT64_C(1000) * CLOCK_NS_PER_MS)
 
 static void refuse(struct flow *flow, struct exchange *x)
 {
@@ -343,14 +343,13 @@ static void say_preference(struct exchange *x)
         answer_header(&x->answer, "Preference-Applied", slice_make(applied, (size_t)n));
 }
 
-/* Kafka failed to take the command: once or twice more, if there is time and trouble is not made greater by it. The id is the
- * same, so that it has its effect once. True: it waits again. */
+/* Kafka failed to take the command: once or twice more, if there is time and trouble is not made greater by it. It waits in the
+ * producer until Kafka is there again. The id is the same, so that it has its effect once. True: it waits again. */
 static bool repeat(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     int64_t until_ns = x->started_ns + x->wait_ms * CLOCK_NS_PER_MS;
     if ((x->outcome != OUTCOME_UNSENT && x->outcome != OUTCOME_UNCERTAIN) || x->repeats == REPEATS_MAX ||
-        until_ns - now_ns < REPEAT_LEFT_NS || !health_has(flow->health, HEALTH_ALL) ||
-        !producer_connected(flow->link->producer) || !admission_repeat(flow->admission, now_ns))
+        until_ns - now_ns < REPEAT_LEFT_NS || !admission_repeat(flow->admission, now_ns))
         return false;
     x->repeats++;
     stats_add(&flow->stats->repeated);

@@ -19,20 +19,19 @@ struct survey {
     const struct link *link; /* fixed */
     struct admission *admission;
     int interval_ms, stop_fd;
-    struct lag_client *client;
+    struct lag_client *clients[ROUTES_SERVICES_MAX]; /* as link->services */
     pthread_t thread;
 };
 
-static void ask(struct survey *survey, const struct service_topic *service)
+static void ask(struct survey *survey, size_t i)
 {
+    const struct service_topic *service = &survey->link->services[i];
     struct lag_position positions[BACKLOG_PARTITIONS_MAX];
     struct bus_error error = {""};
-    char group[96];
     int32_t count = atomic_load(&service->partitions);
     if (count <= 0 || count > BACKLOG_PARTITIONS_MAX)
         return;
-    snprintf(group, sizeof(group), "%s-workers", service->service);
-    int err = lag_ask(survey->client, group, service->commands, count, TIMEOUT_MS, positions, &error);
+    int err = lag_ask(survey->clients[i], service->commands, count, TIMEOUT_MS, positions, &error);
     int64_t now_ns = clock_mono_ns();
     if (err) { /* what is not known refuses nobody */
         log_debug("no backlog", "service=%s error=\"%s\"", service->service, error.text);
@@ -52,9 +51,29 @@ static void *run(void *arg)
         if (!health_has(survey->link->options.health, HEALTH_KAFKA | HEALTH_TOPICS))
             continue;
         for (size_t i = 0; i < survey->link->service_count; i++)
-            ask(survey, &survey->link->services[i]);
+            ask(survey, i);
     }
     return NULL;
+}
+
+static int open_clients(struct survey *survey, const struct bus_settings *bus, struct bus_error *ret_error)
+{
+    int err = 0;
+    for (size_t i = 0; !err && i < survey->link->service_count; i++) {
+        char group[96];
+        snprintf(group, sizeof(group), "%s-workers", survey->link->services[i].service);
+        err = lag_open(bus, group, &survey->clients[i], ret_error);
+    }
+    return err;
+}
+
+static void close_all(struct survey *survey)
+{
+    for (size_t i = 0; i < survey->link->service_count; i++)
+        lag_close(survey->clients[i]);
+    if (survey->stop_fd >= 0)
+        close(survey->stop_fd);
+    free(survey);
 }
 
 int survey_start(const struct bus_settings *bus, const struct link *link, struct admission *admission, int64_t interval_ms,
@@ -71,7 +90,7 @@ int survey_start(const struct bus_settings *bus, const struct link *link, struct
     survey->admission = admission;
     survey->interval_ms = (int)interval_ms;
     survey->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    int err = survey->stop_fd < 0 ? -errno : lag_open(bus, &survey->client, &error);
+    int err = survey->stop_fd < 0 ? -errno : open_clients(survey, bus, &error);
     if (!err)
         err = -pthread_create(&survey->thread, NULL, run, survey);
     if (!err) {
@@ -79,10 +98,7 @@ int survey_start(const struct bus_settings *bus, const struct link *link, struct
         return 0;
     }
     log_error("cannot ask Kafka for backlogs", "error=\"%s\"", error.text[0] ? error.text : strerror(-err));
-    lag_close(survey->client);
-    if (survey->stop_fd >= 0)
-        close(survey->stop_fd);
-    free(survey);
+    close_all(survey);
     return err;
 }
 
@@ -94,7 +110,5 @@ void survey_stop(struct survey *survey)
     ssize_t n = write(survey->stop_fd, &one, sizeof(one));
     (void)n;
     pthread_join(survey->thread, NULL);
-    lag_close(survey->client);
-    close(survey->stop_fd);
-    free(survey);
+    close_all(survey);
 }

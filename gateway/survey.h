@@ -2,7 +2,7 @@
 /*
  * The thread that asks Kafka how far each service is behind, and notes it for the admission of requests (backlog.h).
  *
- * It has a client of its own, since it waits for answers. Workers are taken to be the group "<service>-workers", their default.
+ * It has clients of its own, since it waits for answers. Workers are taken to be the group "<service>-workers", their default.
  */
 #ifndef ROUNDTRIP_GATEWAY_SURVEY_H
 #define ROUNDTRIP_GATEWAY_SURVEY_H
