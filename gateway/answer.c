@@ -37,6 +37,7 @@ bool received_copy(struct received *received, const struct reply *reply)
     }
     received->status = reply->status;
     received->replayed = reply->replayed;
+    received->worked_us = reply->worked_us;
     return true;
 }
 
@@ -160,6 +161,13 @@ void answer_reply(struct answer *answer, const struct received *received, bool r
     answer_header(answer, "Content-Type",
                   received->content_type.len ? received->content_type : SLICE("application/json"));
     answer->borrowed_body = received->body;
+}
+
+void answer_timing(struct answer *answer, const struct received *received)
+{
+    char text[ENVELOPE_TIMING_SIZE];
+    if (received->worked_us > 0)
+        answer_header(answer, "Server-Timing", slice_make(text, envelope_write_timing(received->worked_us, text)));
 }
 
 static const char *how_to_repeat(const struct answer_context *context)

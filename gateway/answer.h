@@ -48,7 +48,7 @@ enum outcome {
 struct received {
     int status;
     bool replayed;
-    int64_t worked_us; /* by its handler; 0: not said */
+    int64_t worked_us; /* how long the worker's handler worked; 0: not said */
     struct slice etag, location, retry_after, content_type, body; /* into `bytes` */
     struct buf bytes;
 };
@@ -80,6 +80,9 @@ void answer_json(struct answer *answer, int status, struct slice body);
  * ETag `if_none_match` lists. */
 void answer_reply(struct answer *answer, const struct received *received, bool read,
                   struct slice if_none_match);
+
+/** Adds Server-Timing, where the reply says how long its handler worked. */
+void answer_timing(struct answer *answer, const struct received *received);
 
 /** What a caller is told when there is no reply; `write`: the command may take effect all the same. */
 struct answer_context {

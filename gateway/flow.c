@@ -297,6 +297,8 @@ static void finish(struct exchange *x)
         }
     }
     x->route->finish(&x->req, &x->draft, x->parts, x->part_count, &x->answer);
+    if (x->part_count == 1)
+        answer_timing(&x->answer, &x->parts[0]);
 }
 
 /* Waits for news of the command it watches. */

@@ -77,6 +77,7 @@ struct reply {
     int status; /* HTTP status, 100..599 */
     struct slice etag, location, retry_after, content_type;
     bool replayed; /* the outcome of an earlier delivery of the same command */
+    int64_t worked_us; /* how long its handler worked on a thread pool; 0: not said */
     struct slice traceparent, tracestate;
     struct slice body;
 };
@@ -84,6 +85,12 @@ struct reply {
 enum envelope_error envelope_decode_reply(const struct record *rec, struct reply *ret_reply)
     __attribute__((warn_unused_result));
 void envelope_encode_reply(const struct reply *reply, struct headers *ret_headers);
+
+/** "work;dur=<milliseconds>", a Server-Timing metric (W3C Server Timing), and a NUL; its length. `us` > 0. */
+#define ENVELOPE_TIMING_SIZE 40
+size_t envelope_write_timing(int64_t us, char ret_text[ENVELOPE_TIMING_SIZE]);
+/** The duration of the metric "work" in such a list, in microseconds; 0: it says none, or none that can be read. */
+int64_t envelope_read_timing(struct slice list);
 
 /** The entity after one command, and that command's outcome. The record's key is the entity's. */
 struct event {

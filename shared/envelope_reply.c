@@ -10,7 +10,7 @@
 
 struct reply_wire {
     struct reply reply;
-    struct slice type, id, specversion, source, causation, status, replayed;
+    struct slice type, id, specversion, source, causation, status, replayed, timing;
 };
 
 static const struct field reply_fields[] = {
@@ -27,6 +27,7 @@ static const struct field reply_fields[] = {
     FIELD("location", reply_wire, reply.location),
     FIELD("retry-after", reply_wire, reply.retry_after),
     FIELD("ce_replayed", reply_wire, replayed),
+    FIELD("server-timing", reply_wire, timing),
     FIELD("traceparent", reply_wire, reply.traceparent),
     FIELD("tracestate", reply_wire, reply.tracestate),
 };
@@ -51,6 +52,7 @@ enum envelope_error envelope_decode_reply(const struct record *rec, struct reply
         !fields_read_bool(wire.replayed, &reply->replayed))
         return ENVELOPE_BAD_REPLY;
     reply->status = (int)status;
+    reply->worked_us = envelope_read_timing(wire.timing);
     reply->type = strip_suffix(wire.type);
     fields_limit_trace(&reply->traceparent, &reply->tracestate);
     *ret_reply = *reply;
@@ -73,5 +75,8 @@ void envelope_encode_reply(const struct reply *reply, struct headers *ret_header
         wire.id = fields_keep(ret_headers, reply->command_id, REPLY_SUFFIX);
     if (reply->replayed)
         wire.replayed = SLICE("true");
+    char timing[ENVELOPE_TIMING_SIZE];
+    if (reply->worked_us > 0)
+        wire.timing = fields_keep(ret_headers, slice_make(timing, envelope_write_timing(reply->worked_us, timing)), SLICE_NONE);
     fields_write(reply_fields, REPLY_FIELDS, &wire, ret_headers);
 }

@@ -27,7 +27,7 @@ struct kind {
     const struct json_member *params; /* all that it takes, with their bounds; they bound time and memory */
     size_t param_count;
     /** Computes; appends the result, a JSON object, to `ret_result`. `params` were checked. On a pool thread. */
-    enum kernel_end (*run)(struct json_object *params, const struct job *job, struct buf *ret_result);
+    enum kernel_end (*run)(struct json_object *params, struct job *job, struct buf *ret_result);
 };
 
 /** NULL when there is none of that name. */
@@ -38,16 +38,16 @@ void kind_list(struct buf *out);
 /* ---- primes.c ---- */
 
 extern const struct json_member primes_params[1];
-enum kernel_end primes_run(struct json_object *params, const struct job *job, struct buf *ret_result);
+enum kernel_end primes_run(struct json_object *params, struct job *job, struct buf *ret_result);
 /** How many primes are below `n` (0 <= n <= 10^10). Memory: O(sqrt(n)) and one segment. */
-enum kernel_end primes_count(int64_t n, const struct job *job, int64_t *ret_count);
+enum kernel_end primes_count(int64_t n, struct job *job, int64_t *ret_count);
 
 /* ---- pi.c ---- */
 
 extern const struct json_member pi_params[2];
-enum kernel_end pi_run(struct json_object *params, const struct job *job, struct buf *ret_result);
+enum kernel_end pi_run(struct json_object *params, struct job *job, struct buf *ret_result);
 /** How many of the samples `first` .. `first + count - 1` of this seed's sequence lie in the quarter circle. */
-enum kernel_end pi_inside(uint64_t seed, uint64_t first, uint64_t count, const struct job *job, uint64_t *ret_inside);
+enum kernel_end pi_inside(uint64_t seed, uint64_t first, uint64_t count, struct job *job, uint64_t *ret_inside);
 
 /* ---- philox.c ---- */
 

@@ -45,7 +45,7 @@ static uint64_t count_chunk(uint64_t seed, uint64_t first, uint64_t count)
     return inside;
 }
 
-enum kernel_end pi_inside(uint64_t seed, uint64_t first, uint64_t count, const struct job *job, uint64_t *ret_inside)
+enum kernel_end pi_inside(uint64_t seed, uint64_t first, uint64_t count, struct job *job, uint64_t *ret_inside)
 {
     uint64_t inside = 0;
     for (uint64_t done = 0; done < count;) {
@@ -54,12 +54,13 @@ enum kernel_end pi_inside(uint64_t seed, uint64_t first, uint64_t count, const s
         uint64_t chunk = count - done < CHUNK ? count - done : CHUNK;
         inside += count_chunk(seed, first + done, chunk);
         done += chunk;
+        job_progress(job, done, count);
     }
     *ret_inside = inside;
     return KERNEL_DONE;
 }
 
-enum kernel_end pi_run(struct json_object *params, const struct job *job, struct buf *ret_result)
+enum kernel_end pi_run(struct json_object *params, struct job *job, struct buf *ret_result)
 {
     int64_t samples = json_member_int64(params, "samples", 0), seed = json_member_int64(params, "seed", 0);
     uint64_t inside;

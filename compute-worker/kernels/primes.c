@@ -91,7 +91,7 @@ static int64_t count_segment(struct sieve *sieve, size_t len)
     return count_left(sieve->segment, len);
 }
 
-enum kernel_end primes_count(int64_t n, const struct job *job, int64_t *ret_count)
+enum kernel_end primes_count(int64_t n, struct job *job, int64_t *ret_count)
 {
     struct sieve sieve = {0};
     enum kernel_end end = KERNEL_NO_MEMORY;
@@ -105,6 +105,7 @@ enum kernel_end primes_count(int64_t n, const struct job *job, int64_t *ret_coun
         }
         int64_t odds = (n - low + 1) / 2;
         count += count_segment(&sieve, odds < SEGMENT ? (size_t)odds : SEGMENT);
+        job_progress(job, (uint64_t)(low - 3) + 2 * (uint64_t)SEGMENT, (uint64_t)(n - 3)); /* a segment costs what any other does */
     }
     *ret_count = count;
     end = KERNEL_DONE;
@@ -113,7 +114,7 @@ out:
     return end;
 }
 
-enum kernel_end primes_run(struct json_object *params, const struct job *job, struct buf *ret_result)
+enum kernel_end primes_run(struct json_object *params, struct job *job, struct buf *ret_result)
 {
     int64_t count = 0;
     enum kernel_end end = primes_count(json_member_int64(params, "n", 0), job, &count);

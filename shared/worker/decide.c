@@ -71,6 +71,17 @@ void decide_fault(struct decision *d, enum fault fault, const char *format, ...)
     d->fault = fault;
 }
 
+void job_progress(struct job *job, uint64_t done, uint64_t total)
+{
+    if (!job || total == 0)
+        return;
+    uint32_t share = 1 + (done >= total ? JOB_PARTS : (uint32_t)((double)done / (double)total * JOB_PARTS));
+    uint32_t before = atomic_load_explicit(&job->done, memory_order_relaxed);
+    while (share > before &&
+           !atomic_compare_exchange_weak_explicit(&job->done, &before, share, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
 bool job_stopping(const struct job *job)
 {
     return job && (atomic_load_explicit(&job->stop, memory_order_relaxed) || clock_mono_ns() >= job->deadline_ns);

@@ -82,8 +82,10 @@ static void run_on_pool_thread(void *arg)
     struct call call = {.cmd = &work->cmd, .before = work->entity_before, .now_ms = clock_wall_ms(), .job = &work->job};
     if (work->cmd.expiry_ms && call.now_ms >= work->cmd.expiry_ms)
         return; /* nobody waits any more: status stays 0, see settle */
-    atomic_store(&work->began_ns, clock_mono_ns());
+    int64_t began_ns = clock_mono_ns();
+    atomic_store(&work->began_ns, began_ns);
     work->op->handler(&call, &work->decision);
+    work->worked_ns += clock_mono_ns() - began_ns;
 }
 
 static void run_pooled(struct work *work)
@@ -98,6 +100,7 @@ static void run_pooled(struct work *work)
     int64_t left_ms = work->cmd.expiry_ms ? work->cmd.expiry_ms - clock_wall_ms() : INT64_MAX;
     work->job.deadline_ns = left_ms > JOB_MAX_MS ? INT64_MAX : clock_mono_ns() + left_ms * CLOCK_NS_PER_MS;
     atomic_store(&work->began_ns, 0);
+    atomic_store(&work->job.done, 0); /* of an earlier attempt */
     work->task.run = run_on_pool_thread;
     partition_submit(work);
 }

@@ -64,8 +64,11 @@ static void say(struct work *work, int status)
 static void say_undecided(struct work *asker, const struct work *asked)
 {
     struct buf *out = &asker->answer_body;
-    bool running = asked->stage == WORK_RUNNING;
+    bool running = asked->stage == WORK_RUNNING && !asked->cancelled;
+    unsigned done = running ? atomic_load_explicit(&asked->job.done, memory_order_relaxed) : 0;
     buf_printf(out, "{\"state\":\"%s\"", asked->cancelled ? "cancelling" : running ? "running" : "pending");
+    if (done > 0)
+        buf_printf(out, ",\"progress\":%u.%04u", (done - 1) / JOB_PARTS, (done - 1) % JOB_PARTS);
     if (asked->attempts > 0) {
         buf_printf(out, ",\"attempts\":%d,\"reason\":", asked->attempts);
         buf_append_json(out, buf_slice(&asked->reason));

@@ -7,7 +7,8 @@
  *
  * They stand in the command log behind the command they ask about, so whoever answers has met it: a gateway needs no memory of
  * it, and any gateway can ask. Both are reads: no event, answered when everything before them is final. The answer's status is
- * 202 while the command is not decided, 200 when it is, 404 when there is no such command (any more).
+ * 202 while the command is not decided, 200 when it is, 404 when there is no such command (any more). Of one that runs on the
+ * pool it has "progress", the share that its handler has reported (job_progress()), if it has.
  */
 #ifndef ROUNDTRIP_WORKER_INQUIRE_H
 #define ROUNDTRIP_WORKER_INQUIRE_H

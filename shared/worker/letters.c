@@ -114,6 +114,7 @@ bool letters_reply(struct work *work, const char *allowed, struct headers *ret_h
         .content_type = work->answer.content_type,
         .retry_after = work->answer.retry_after,
         .replayed = work->answer.replayed,
+        .worked_us = work->answer.replayed ? 0 : (work->worked_ns + 999) / 1000,
         .traceparent = work->cmd.traceparent,
         .tracestate = work->cmd.tracestate,
         .body = work->answer.body.p ? work->answer.body : SLICE(""),

@@ -115,6 +115,7 @@ struct work {
     struct pool_task task;
     struct job job;
     _Atomic int64_t began_ns; /* its handler on the pool; 0: not yet */
+    int64_t worked_ns; /* of handlers on the pool, in all attempts; not to be looked at while one runs */
 };
 
 enum partition_phase {

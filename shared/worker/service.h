@@ -28,10 +28,17 @@ struct entity {
 struct job {
     _Atomic bool stop;     /* set by the runtime: deadline passed or shutting down; the handler must return within 100 ms */
     int64_t deadline_ns;   /* clock_mono_ns(); INT64_MAX: none */
+    _Atomic uint32_t done; /* job_progress()'s: parts of JOB_PARTS that are done, and 1; 0: nothing was said */
 };
+#define JOB_PARTS 10000
 
 /** Must the handler return now? Asked at least every 50 ms of work. NULL: never. */
 bool job_stopping(const struct job *job);
+/**
+ * `done` of `total` parts of the work are done: what is said of the command while it runs (inquire.h). Any thread, as often as
+ * it likes: a few instructions, no memory. It never goes back. Ignored: `total` 0, and a NULL job.
+ */
+void job_progress(struct job *job, uint64_t done, uint64_t total);
 
 /** Walks the entities of the command's partition in key order; for partition-scoped reads. */
 struct scan;

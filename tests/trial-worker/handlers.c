@@ -7,6 +7,7 @@
  *   broken-<key> exists: a permanent fault; broken: for every key
  *   hang-<key>   exists: the handler never returns
  *   crash-<key>  exists: the process ends at once, as by a segmentation fault
+ *   share-<key>  a number of percent: trial.pooled works, and reports that share, until the file is gone
  *   calls        one line "<key> <body>" for each call of a handler
  */
 #include <stdio.h>
@@ -71,10 +72,32 @@ static bool fails(const struct call *call, struct decision *d)
     return d->fault != FAULT_NONE;
 }
 
+/* Works for as long as the test likes; false: it was told to stop. */
+static bool work(const struct call *call)
+{
+    char path[PATH_SIZE];
+    path_of(path, "share-", call->cmd->key);
+    while (!job_stopping(call->job)) {
+        unsigned percent;
+        FILE *f = fopen(path, "r");
+        if (!f)
+            return true;
+        if (fscanf(f, "%u", &percent) == 1)
+            job_progress(call->job, percent, 100);
+        fclose(f);
+        usleep(5000);
+    }
+    return false;
+}
+
 static void put(const struct call *call, struct decision *d)
 {
     if (fails(call, d))
         return;
+    if (call->job && !work(call)) {
+        decide_problem(d, 504, "It was stopped before it was done");
+        return;
+    }
     buf_append_slice(&d->state, call->cmd->body);
     decide_put(d, 200);
 }

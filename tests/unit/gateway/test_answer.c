@@ -44,6 +44,21 @@ static void a_reply_is_copied(void **unused)
     assert_null(answer_find(&answer, "ETag"));
 }
 
+static void a_reply_says_how_long_it_was_worked_on(void **unused)
+{
+    struct reply reply = {.status = 200, .body = SLICE("{}"), .worked_us = 53200};
+    assert_true(received_copy(&received, &reply));
+    assert_int_equal(received.worked_us, 53200);
+    answer_json(&answer, 200, SLICE("{}"));
+    answer_timing(&answer, &received);
+    assert_string_equal(answer_find(&answer, "Server-Timing"), "work;dur=53.200");
+    reply.worked_us = 0;
+    assert_true(received_copy(&received, &reply));
+    answer_json(&answer, 200, SLICE("{}"));
+    answer_timing(&answer, &received);
+    assert_null(answer_find(&answer, "Server-Timing"));
+}
+
 static void json_is_what_replies_are_by_default(void **unused)
 {
     receive(200, SLICE("\"3\""), SLICE("{}"));
@@ -196,6 +211,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(a_reply_is_copied, teardown),
+        cmocka_unit_test_teardown(a_reply_says_how_long_it_was_worked_on, teardown),
         cmocka_unit_test_teardown(json_is_what_replies_are_by_default, teardown),
         cmocka_unit_test_teardown(no_content_has_no_type, teardown),
         cmocka_unit_test_teardown(an_unchanged_read_is_not_modified, teardown),

@@ -26,6 +26,7 @@ static void replies_come_back_as_they_were(void **state)
             .retry_after = random_slice(),
             .content_type = random_slice(),
             .replayed = random_bool(),
+            .worked_us = random_bool() ? (int64_t)(random_next() >> random_below(64) >> 14) : 0,
             .traceparent = random_slice(),
             .body = random_slice(),
         };
@@ -43,6 +44,7 @@ static void replies_come_back_as_they_were(void **state)
         assert_slice(back.retry_after, reply.retry_after);
         assert_slice(back.content_type, reply.content_type);
         assert_int_equal(back.replayed, reply.replayed);
+        assert_int_equal(back.worked_us, reply.worked_us);
         assert_slice(back.traceparent, reply.traceparent);
         assert_slice(back.tracestate, reply.tracestate);
         assert_slice(back.body, reply.body);
@@ -60,9 +62,10 @@ static void a_full_reply_has_these_headers(void **state)
                                 .location = SLICE("/items/7"),
                                 .retry_after = SLICE("2"),
                                 .content_type = SLICE("application/json"),
-                                .replayed = true};
+                                .replayed = true,
+                                .worked_us = 12005};
     envelope_encode_reply(&reply, &headers);
-    assert_int_equal(headers.count, 13);
+    assert_int_equal(headers.count, 14);
     assert_header(&headers, "kafka_correlationId", SLICE("c"));
     assert_header(&headers, ":status", SLICE("200"));
     assert_header(&headers, "ce_specversion", SLICE("1.0"));
@@ -76,6 +79,7 @@ static void a_full_reply_has_these_headers(void **state)
     assert_header(&headers, "retry-after", SLICE("2"));
     assert_header(&headers, "content-type", SLICE("application/json"));
     assert_header(&headers, "ce_replayed", SLICE("true"));
+    assert_header(&headers, "server-timing", SLICE("work;dur=12.005"));
 }
 
 static void replies_need_a_status(void **state)
@@ -98,6 +102,31 @@ static void a_reply_of_another_service_needs_no_suffix(void **state)
     assert_slice(reply.type, SLICE("done"));
 }
 
+static void timings_of_others(void **state)
+{
+    static const struct {
+        const char *list;
+        int64_t us;
+    } cases[] = {
+        {"work;dur=53.2", 53200},
+        {"work;dur=53", 53000},
+        {"db;dur=9, work; desc=x ; dur = 0.0019\t, work;dur=7", 1},
+        {"work;dur=.5", 500},
+        {"work", 0},
+        {"working;dur=1", 0},
+        {"work;dur=", 0},
+        {"work;dur=-1", 0},
+        {"work;dur=1.2.3", 0},
+        {"work;dur=1e3", 0},
+        {"work;dur=99999999999999999999999999", 0},
+        {",;=,;;", 0},
+        {"", 0},
+        {NULL, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        assert_int_equal(envelope_read_timing(slice_of(cases[i].list)), cases[i].us);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +134,7 @@ int main(void)
         cmocka_unit_test(a_full_reply_has_these_headers),
         cmocka_unit_test(replies_need_a_status),
         cmocka_unit_test(a_reply_of_another_service_needs_no_suffix),
+        cmocka_unit_test(timings_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "clock.h"
 #include "kernels/kernels.h"
 
 /* Random123's kat_vectors, philox4x32 with 10 rounds. */
@@ -63,6 +64,17 @@ static void stops(void **state)
     assert_int_equal(result, 99);
 }
 
+static void says_how_far_it_is(void **state)
+{
+    struct job job = {.deadline_ns = INT64_MAX};
+    uint64_t result;
+    assert_int_equal(pi_inside(7, 1000, 3, &job, &result), KERNEL_DONE);
+    assert_int_equal(atomic_load(&job.done), 1 + JOB_PARTS);
+    job = (struct job){.deadline_ns = clock_mono_ns() + 50 * CLOCK_NS_PER_MS};
+    assert_int_equal(pi_inside(7, 0, 200000000, &job, &result), KERNEL_STOPPED);
+    assert_true(atomic_load(&job.done) > 1 && atomic_load(&job.done) < 1 + JOB_PARTS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -70,6 +82,7 @@ int main(void)
         cmocka_unit_test(any_split_counts_the_same),
         cmocka_unit_test(near_pi),
         cmocka_unit_test(stops),
+        cmocka_unit_test(says_how_far_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

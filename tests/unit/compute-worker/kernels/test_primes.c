@@ -83,6 +83,29 @@ static void stops_in_the_middle(void **state)
     assert_int_equal(result, -1);
 }
 
+static void *count_many(void *arg)
+{
+    int64_t result = 0;
+    (void)primes_count(200000000, arg, &result);
+    return NULL;
+}
+
+/* Seen from outside while it counts: never back, by small steps, and all of it at the end. */
+static void says_how_far_it_is(void **state)
+{
+    struct job job = {.deadline_ns = INT64_MAX};
+    pthread_t thread;
+    int steps = 0;
+    assert_int_equal(pthread_create(&thread, NULL, count_many, &job), 0);
+    for (unsigned before = 0, now; before < 1 + JOB_PARTS; before = now) {
+        now = atomic_load(&job.done);
+        assert_true(now >= before);
+        steps += now > before;
+    }
+    pthread_join(thread, NULL);
+    assert_true(steps > 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +114,7 @@ int main(void)
         cmocka_unit_test(borders_of_segments),
         cmocka_unit_test(stops),
         cmocka_unit_test(stops_in_the_middle),
+        cmocka_unit_test(says_how_far_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

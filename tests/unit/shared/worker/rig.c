@@ -73,8 +73,14 @@ static void large(const struct call *call, struct decision *d)
         buf_append_text(&d->body, "0123456789");
 }
 
+/* A body "<n>%" is a share to report. */
 static void work(const struct call *call, struct decision *d)
 {
+    unsigned percent;
+    char body[32] = {0};
+    memcpy(body, call->cmd->body.p, call->cmd->body.len < sizeof(body) ? call->cmd->body.len : sizeof(body) - 1);
+    if (sscanf(body, "%u%%", &percent) == 1)
+        job_progress(call->job, percent, 100);
     put_body(call, d, call->before.exists ? 200 : 201);
 }
 

@@ -21,7 +21,7 @@
  *   thing.list    all keys and states of the partition (partition-scoped)
  *   thing.mute    a write that decides nothing
  *   thing.large   a read that answers with 100 bytes
- *   thing.work    like create or put, on the pool
+ *   thing.work    like create or put, on the pool; a body like 42% is a share of the work that it reports
  *   thing.append  its body behind the state before, on the pool
  *   thing.faulty  a write that meets a permanent fault
  *   thing.rogue   thing.put, but called a read

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "clock.h"
 #include "problem.h"
@@ -87,12 +88,62 @@ static void a_job_stops_by_flag_or_deadline(void **state)
     assert_true(job_stopping(&late));
 }
 
+static unsigned said(const struct job *job)
+{
+    return atomic_load(&job->done);
+}
+
+static void progress_only_grows(void **state)
+{
+    struct job job = {.deadline_ns = INT64_MAX};
+    job_progress(NULL, 1, 2);
+    job_progress(&job, 1, 0);
+    assert_int_equal(said(&job), 0);
+    job_progress(&job, 0, 3);
+    assert_int_equal(said(&job), 1);
+    job_progress(&job, 1, 3);
+    assert_int_equal(said(&job), 1 + 3333);
+    job_progress(&job, 1, 4);
+    assert_int_equal(said(&job), 1 + 3333);
+    job_progress(&job, UINT64_MAX / 2, UINT64_MAX);
+    assert_int_equal(said(&job), 1 + 5000);
+    job_progress(&job, 9999999, 10000000);
+    assert_int_equal(said(&job), 1 + 9999); /* all of it only when it is */
+    job_progress(&job, 5, 4);
+    assert_int_equal(said(&job), 1 + JOB_PARTS);
+}
+
+#define REPORTS 1000000
+
+static void *report(void *arg)
+{
+    for (uint64_t i = 1; i <= REPORTS; i++)
+        job_progress(arg, i, REPORTS);
+    return NULL;
+}
+
+/* Two threads of one job: whoever looks never sees it go back. */
+static void progress_of_several_threads(void **state)
+{
+    struct job job = {.deadline_ns = INT64_MAX};
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, report, &job), 0);
+    for (unsigned before = 0, now; before < 1 + JOB_PARTS; before = now) {
+        now = said(&job);
+        assert_true(now >= before);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_read_copies_the_state),      cmocka_unit_test(a_problem_has_no_effect),
         cmocka_unit_test(the_last_decision_wins),       cmocka_unit_test(a_half_written_state_is_not_put),
-        cmocka_unit_test(a_job_stops_by_flag_or_deadline),
+        cmocka_unit_test(a_job_stops_by_flag_or_deadline), cmocka_unit_test(progress_only_grows),
+        cmocka_unit_test(progress_of_several_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

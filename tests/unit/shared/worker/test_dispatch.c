@@ -504,6 +504,24 @@ static void a_write_stays_behind_a_queued_one_of_its_key(void **unused)
         assert_int_equal(rig_reply(rig, i).status, statuses[i]);
 }
 
+static void a_pooled_write_says_how_long_it_worked(void **unused)
+{
+    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "{}"});
+    struct work *work = partition_running(&rig->partitions[0], SLICE("1"));
+    fake_begin_task();
+    assert_true(work->worked_ns > 0);
+    work->worked_ns = 1234567890;
+    fake_end_task();
+    rig_acknowledge_events(rig);
+    assert_int_equal(last_reply().worked_us, 1234568);
+    rig_acknowledge_replies(rig);
+    done("thing.work", "1", "a", "{}", 201); /* again: nothing was worked on */
+    assert_true(last_reply().replayed);
+    assert_int_equal(last_reply().worked_us, 0);
+    done("thing.put", "1", "b", "{}", 200);
+    assert_int_equal(last_reply().worked_us, 0);
+}
+
 static void a_result_counts_though_its_deadline_passes_before_it_is_served(void **unused)
 {
     rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "{}", .expiry = FAR_OFF});
@@ -609,6 +627,7 @@ int main(void)
         WITH_RIG(a_duplicate_of_a_running_write_waits_for_it),
         WITH_RIG(a_pooled_handler_sees_the_state_before_even_when_it_is_applied_meanwhile),
         WITH_RIG(a_write_stays_behind_a_queued_one_of_its_key),
+        WITH_RIG(a_pooled_write_says_how_long_it_worked),
         WITH_RIG(a_result_counts_though_its_deadline_passes_before_it_is_served),
         WITH_RIG(a_job_whose_deadline_passed_before_its_turn_has_no_effect),
         WITH_RIG(a_read_has_no_effect_whatever_its_handler_says),

@@ -82,6 +82,22 @@ static void running_and_behind_it(void **unused)
     assert_int_equal(ask("thing.operation", "1", "b"), 200);
 }
 
+static void running_says_how_far_it_is(void **unused)
+{
+    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "42%"});
+    assert_int_equal(ask("thing.operation", "1", "a"), 202);
+    assert_true(body_has("{\"state\":\"running\"}")); /* it has not said anything */
+    fake_begin_task();
+    assert_int_equal(ask("thing.operation", "1", "a"), 202);
+    assert_true(body_has("{\"state\":\"running\",\"progress\":0.4200}"));
+    job_progress(&partition_running(&rig->partitions[0], SLICE("1"))->job, 1, 1);
+    assert_int_equal(ask("thing.operation", "1", "a"), 202);
+    assert_true(body_has("\"progress\":1.0000}"));
+    assert_int_equal(ask("thing.cancel", "1", "a"), 202);
+    assert_true(body_has("{\"state\":\"cancelling\"}"));
+    fake_end_task();
+}
+
 static void cancelled_while_it_runs(void **unused)
 {
     rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "{}"});
@@ -150,6 +166,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(it_is_answered_when_it_is_final, serve, end),
         cmocka_unit_test_setup_teardown(a_refusal_has_failed, serve, end),
         cmocka_unit_test_setup_teardown(running_and_behind_it, serve, end),
+        cmocka_unit_test_setup_teardown(running_says_how_far_it_is, serve, end),
         cmocka_unit_test_setup_teardown(cancelled_while_it_runs, serve, end),
         cmocka_unit_test_setup_teardown(cancelled_before_its_turn, serve, end),
         cmocka_unit_test_setup_teardown(a_repetition_that_waits_does_not_hide_its_outcome, serve, end),
