@@ -116,6 +116,12 @@ bool command_prepare(struct draft *draft, const struct request *req, const struc
     return route->build(req, now_ms, draft, ret_answer);
 }
 
+void command_renew(struct draft *draft, int64_t now_ms, int64_t expiry_ms)
+{
+    draft->expiry_ms = expiry_ms;
+    draft->time_len = (size_t)clock_format_rfc3339(now_ms, draft->time);
+}
+
 bool command_keyed(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
 {
     struct json_error error;

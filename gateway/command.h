@@ -52,6 +52,9 @@ bool command_prepare(struct draft *draft, const struct request *req, const struc
                      int64_t now_ms, int64_t expiry_ms, struct answer *ret_answer)
     __attribute__((warn_unused_result));
 
+/** The same command is sent once more, with other times. */
+void command_renew(struct draft *draft, int64_t now_ms, int64_t expiry_ms);
+
 /** A route's build function (routes.h): the key is the path's second segment, the body, if any, JSON. */
 bool command_keyed(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer);
 

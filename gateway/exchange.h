@@ -14,6 +14,7 @@
 #include "command.h"
 #include "request.h"
 #include "routes.h"
+#include "stream.h"
 #include "watch.h"
 
 enum exchange_state {
@@ -41,8 +42,10 @@ struct exchange {
     int64_t accept_ms, work_ms; /* work_ms: how long the worker has */
     watch_id watch;   /* it is about another command, and waits until that is decided */
     int64_t until_ns; /* for at most so long */
-    bool streaming;   /* the answer's body goes on: stream.c */
-    bool ask_again;   /* its next part is to be asked for */
+    bool parked;      /* it waits for news, not for a reply */
+    bool looked;      /* it was asked about once more, shortly before that time */
+    bool streaming;   /* the answer's body goes on */
+    struct stream stream;
     size_t streamed;  /* bytes of the body that are with libmicrohttpd */
     void *server;     /* http.c's */
     unsigned char peer[16]; /* the client's address, IPv4 or IPv6 */

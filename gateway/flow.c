@@ -10,11 +10,11 @@
 #include "log.h"
 #include "operation.h"
 
-/** So long a stream may be silent: proxies cut what is for much longer. */
-#define STREAM_SILENCE_NS (INT64_C(15000) * CLOCK_NS_PER_MS)
 /** A command that Kafka did not take is sent so often again, while at least this is left to wait. */
 #define REPEATS_MAX    2
 #define REPEAT_LEFT_NS (INT64_C(1000) * CLOCK_NS_PER_MS)
+/** So long before its time is over who waits for an operation asks once more how far it is. */
+#define LAST_LOOK_NS (INT64_C(200) * CLOCK_NS_PER_MS)
 
 static void refuse(struct flow *flow, struct exchange *x)
 {
@@ -306,27 +306,49 @@ static void park(struct flow *flow, struct exchange *x, int64_t until_ns)
 {
     struct ticket ticket;
     watch_id watch = x->watch; /* once it waits, it is not ours to look at */
+    x->parked = true;
     if (!begin_to_wait(flow, x, 1, until_ns, PENDING_NEVER, &ticket))
         return;
     watch_park(flow->watch, watch, ticket);
     replies_wake(flow->replies);
 }
 
-/* What a caller waits for who follows another command: its end, at which it is asked about again. True: it waits again. */
+/* The same question once more. It gets time of its own: that of the first may be over. */
+static void ask_again(struct flow *flow, struct exchange *x, int64_t until_ns)
+{
+    int64_t now_ms = clock_wall_ms();
+    command_renew(&x->draft, now_ms, now_ms + flow->deadline_ms);
+    x->parked = false;
+    ask_worker(flow, x, 1, until_ns, PENDING_NEVER);
+}
+
+/* When to look for the last time. */
+static int64_t look_ns(const struct exchange *x)
+{
+    int64_t quarter_ns = (x->until_ns - x->started_ns) / 4;
+    return x->looked ? x->until_ns : x->until_ns - (quarter_ns < LAST_LOOK_NS ? quarter_ns : LAST_LOOK_NS);
+}
+
+/*
+ * What a caller waits for who follows another command: its end, at which it is asked about again; and shortly before the
+ * time is over, to say how far it is by then. True: it waits again.
+ */
 static bool follow(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
-    bool open = x->part_count == 1 && operation_is_open(&x->parts[0]);
+    bool open = x->part_count == 1 && operation_is_open(&x->parts[0]), in_time = now_ns < x->until_ns;
     if (!x->watch || x->route->streams)
         return false;
-    if (now_ns < x->until_ns && x->outcome == OUTCOME_NEWS) {
-        ask_worker(flow, x, 1, x->until_ns, PENDING_NEVER);
+    bool look = open && x->outcome == OUTCOME_DEADLINE && !x->looked;
+    if (in_time && (look || x->outcome == OUTCOME_NEWS)) {
+        x->looked |= look;
+        ask_again(flow, x, x->until_ns);
         return true;
     }
-    if (now_ns < x->until_ns && x->outcome == OUTCOME_REPLIED && open) {
-        park(flow, x, x->until_ns);
+    if (in_time && open && x->outcome == OUTCOME_REPLIED) {
+        park(flow, x, look_ns(x));
         return true;
     }
-    if (open && (x->outcome == OUTCOME_DEADLINE || x->outcome == OUTCOME_NEWS || x->outcome == OUTCOME_DRAINED))
+    if (open && (x->looked || x->outcome == OUTCOME_DEADLINE || x->outcome == OUTCOME_NEWS || x->outcome == OUTCOME_DRAINED))
         x->outcome = OUTCOME_REPLIED; /* what was last heard of it */
     return false;
 }
@@ -370,6 +392,8 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
     if (x->outcome == OUTCOME_REPLIED) {
         finish(x);
         x->streaming = x->route->streams && x->watch && operation_is_open(&x->parts[0]);
+        if (x->streaming)
+            stream_begin(&x->stream, flow->pace, &x->parts[0], now_ns);
     } else if (x->outcome == OUTCOME_ACCEPTED) {
         operation_accepted(&x->answer, &x->draft);
     } else if (x->outcome != OUTCOME_NONE) {
@@ -384,44 +408,36 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
     return false;
 }
 
-static enum flow_step take_stream_news(struct flow *flow, struct exchange *x, int64_t now_ns)
+/* Until there is news, it is its turn to ask, or it has been silent for too long. */
+static void wait_for_more(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
-    switch (x->outcome) {
-    case OUTCOME_NEWS:
-        ask_worker(flow, x, 1, now_ns + flow->deadline_ms * CLOCK_NS_PER_MS, PENDING_NEVER);
-        return FLOW_WAITS;
-    case OUTCOME_REPLIED:
-        exchange_move(x, EXCHANGE_ANSWERED);
-        if (x->parts[0].status != 200 && x->parts[0].status != 202)
-            return FLOW_OVER; /* it is forgotten by now */
-        x->ask_again = false;
-        x->streaming = operation_is_open(&x->parts[0]);
-        operation_event(&x->answer.own_body, &x->req, &x->parts[0]);
-        return FLOW_MORE;
-    case OUTCOME_DEADLINE: /* no news: a comment keeps the connection, and notices when its client has left */
-        exchange_move(x, EXCHANGE_ANSWERED);
-        buf_append_text(&x->answer.own_body, ": nothing new\n\n");
-        return FLOW_MORE;
-    default:
-        exchange_move(x, EXCHANGE_ANSWERED);
-        return FLOW_OVER; /* a client connects again, here or elsewhere */
-    }
+    int64_t until_ns;
+    if (stream_asks(&x->stream, flow->pace, now_ns, &until_ns))
+        ask_again(flow, x, now_ns + flow->deadline_ms * CLOCK_NS_PER_MS);
+    else
+        park(flow, x, until_ns);
 }
 
 enum flow_step flow_stream(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
-    if (x->state == EXCHANGE_ENDED) {
-        if (x->outcome == OUTCOME_NEWS)
-            x->ask_again = true; /* until it is answered */
-        return take_stream_news(flow, x, now_ns);
+    enum stream_step step = x->streaming ? STREAM_QUIET : STREAM_OVER;
+    if (x->state == EXCHANGE_ENDED)
+        step = stream_take(&x->stream, x->outcome, &x->parts[0], now_ns);
+    if (step == STREAM_QUIET) {
+        wait_for_more(flow, x, now_ns);
+        return FLOW_WAITS;
     }
-    if (!x->streaming)
+    if (x->state == EXCHANGE_ENDED)
+        exchange_move(x, EXCHANGE_ANSWERED);
+    if (step == STREAM_OVER)
         return FLOW_OVER;
-    if (x->ask_again)
-        ask_worker(flow, x, 1, now_ns + flow->deadline_ms * CLOCK_NS_PER_MS, PENDING_NEVER);
-    else
-        park(flow, x, now_ns + STREAM_SILENCE_NS);
-    return FLOW_WAITS;
+    if (step == STREAM_EVENT) {
+        x->streaming = operation_is_open(&x->parts[0]);
+        operation_event(&x->answer.own_body, &x->req, &x->parts[0]);
+    } else {
+        buf_append_text(&x->answer.own_body, ": nothing new\n\n");
+    }
+    return FLOW_MORE;
 }
 
 void flow_seal(struct flow *flow, struct exchange *x)
@@ -434,4 +450,5 @@ void flow_over(struct flow *flow, struct exchange *x)
 {
     watch_leave(flow->watch, x->watch);
     x->watch = 0;
+    stream_end(&x->stream, flow->pace);
 }

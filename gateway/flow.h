@@ -38,6 +38,7 @@ struct flow {
     struct idempotency *keys;
     struct replies *replies;
     struct watch *watch;
+    struct stream_pace *pace;
     struct stats *stats;
     void (*suspend)(struct exchange *x); /* http_suspend, pool_resume */
     void (*resume)(struct exchange *x);

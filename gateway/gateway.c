@@ -47,6 +47,8 @@ const struct config_key gateway_keys[] = {
     {"max-deadline", CONFIG_DURATION, "60s", 10, 86400000, "the longest wait a request can ask for"},
     {"async-deadline", CONFIG_DURATION, "15m", 10, 86400000,
      "how long a command may take whose caller does not wait (Prefer: respond-async)"},
+    {"progress-interval", CONFIG_DURATION, "1s", 100, 3600000,
+     "how often a stream of an operation's events asks how far it is"},
     {"max-body", CONFIG_BYTES, "256KiB", 1, 64 * 1024 * 1024, "largest request body"},
     {"max-header", CONFIG_BYTES, "16KiB", 1024, 1024 * 1024, "largest request line and headers together"},
     {"max-pending", CONFIG_INT, "10000", 1, 1000000, "requests that wait for a worker at one time"},
@@ -90,6 +92,7 @@ struct gateway {
     struct idempotency *keys;
     struct admission admission;
     struct watch *watch;
+    struct stream_pace pace;
     struct link link;
     struct events events;
     struct replies replies;
@@ -185,6 +188,7 @@ static int open_bus(struct gateway *gateway)
 static int open_http(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
+    gateway->pace.interval_ns = config_int(config, "progress-interval") * CLOCK_NS_PER_MS;
     gateway->flow = (struct flow){
         .routes = &routes_public,
         .local_context = &gateway->health,
@@ -198,6 +202,7 @@ static int open_http(struct gateway *gateway)
         .keys = gateway->keys,
         .replies = &gateway->replies,
         .watch = gateway->watch,
+        .pace = &gateway->pace,
         .health = &gateway->health,
         .stats = &gateway->stats,
         .suspend = http_suspend,

@@ -95,6 +95,13 @@ bool operation_is_open(const struct received *received)
     return received->status == 202;
 }
 
+bool operation_is_running(const struct received *received)
+{
+    static const char running[] = "{\"state\":\"running\""; /* as workers write it */
+    return operation_is_open(received) && received->body.len >= sizeof(running) - 1 &&
+           memcmp(received->body.p, running, sizeof(running) - 1) == 0;
+}
+
 static bool build(const struct request *req, const char *verb, struct draft *draft, struct answer *ret_answer)
 {
     struct operation_name name;

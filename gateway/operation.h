@@ -27,6 +27,9 @@ void operation_accepted(struct answer *answer, const struct draft *draft);
 /** Is this the answer about a command that is not decided? */
 bool operation_is_open(const struct received *received);
 
+/** Does it run, so that progress may come? */
+bool operation_is_running(const struct received *received);
+
 /** Appends it as a server-sent event (HTML Living Standard, section 9.2). */
 void operation_event(struct buf *out, const struct request *req, const struct received *received);
 

@@ -192,13 +192,14 @@ static void end_now(struct pending *pending, struct slot *slot, enum outcome why
     heap_settle(pending, slot->heap_at);
 }
 
-void pending_fail(struct pending *pending, struct ticket ticket, enum outcome why)
+bool pending_fail(struct pending *pending, struct ticket ticket, enum outcome why)
 {
     pthread_mutex_lock(&pending->lock);
     struct slot *slot = slot_of(pending, ticket);
     if (slot)
         end_now(pending, slot, why);
     pthread_mutex_unlock(&pending->lock);
+    return slot != NULL;
 }
 
 void pending_accept(struct pending *pending, struct ticket ticket)

@@ -48,8 +48,8 @@ void pending_free(struct pending *pending);
  */
 int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t deadline_ns, int64_t accept_ns,
                  struct ticket *ret_ticket) __attribute__((warn_unused_result));
-/** Asks that the request end as soon as the bus thread looks: pending_expire() gives it back with `why`. */
-void pending_fail(struct pending *pending, struct ticket ticket, enum outcome why);
+/** Asks that the request end as soon as the bus thread looks: pending_expire() gives it back with `why`. False: it is out already. */
+bool pending_fail(struct pending *pending, struct ticket ticket, enum outcome why);
 /** Kafka has the command: one with an `accept_ns` waits until then, and ends with OUTCOME_ACCEPTED. */
 void pending_accept(struct pending *pending, struct ticket ticket);
 /** Nothing may be opened any more, and all that waits is to end with `why` (OUTCOME_NONE: at its own

@@ -118,7 +118,7 @@ static void expire(struct replies *replies, int64_t now_ns)
     enum outcome why;
     struct exchange *x;
     while ((x = pending_expire(replies->options.pending, now_ns, &why))) {
-        if (why == OUTCOME_DEADLINE)
+        if (why == OUTCOME_DEADLINE && !x->parked)
             stats_add(&replies->options.stats->expired);
         end_exchange(replies, x, why);
     }

@@ -94,11 +94,11 @@ void watch_leave(struct watch *watch, watch_id id)
     pthread_mutex_unlock(&watch->lock);
 }
 
-/* With `lock` held. The news is taken: what is decided after this fires anew. */
+/* With `lock` held. The news is taken: what is decided after this fires anew. Who has come out by itself takes it when it parks again. */
 static void tell(struct watch *watch, struct entry *entry)
 {
-    entry->parked = entry->fired = false;
-    pending_fail(watch->pending, entry->ticket, OUTCOME_NEWS);
+    entry->parked = false;
+    entry->fired = !pending_fail(watch->pending, entry->ticket, OUTCOME_NEWS);
 }
 
 void watch_park(struct watch *watch, watch_id id, struct ticket ticket)

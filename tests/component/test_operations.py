@@ -131,10 +131,10 @@ class Operations(ClusterTest):
         done = self.http(1).get(where, Prefer="wait=10")
         self.assertEqual((done.status, done.json()["state"]), (200, "succeeded"), done.body)
 
-    def stream(self, where, gateway=0, seconds=60):
+    def stream(self, where, gateway=0, seconds=60, headers=""):
         """All that comes until the server ends it: the headers and the events' data."""
         with socket.create_connection(("127.0.0.1", self.cluster.port(gateway)), seconds * SLACK) as sock:
-            sock.sendall(f"GET {where}/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            sock.sendall(f"GET {where}/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n".encode())
             received = b""
             while chunk := sock.recv(65536):
                 received += chunk
@@ -145,11 +145,49 @@ class Operations(ClusterTest):
         where = self.start(500_000_000)
         head, events = self.stream(where)
         self.assertIn("content-type: text/event-stream", head)
-        self.assertEqual([e["state"] for e in events], ["running", "succeeded"])
-        self.assertEqual(events[1]["result"]["result"]["count"], 26355867)
+        self.assertEqual((events[0]["state"], events[-1]["state"]), ("running", "succeeded"))
+        self.assertEqual(events[-1]["result"]["result"]["count"], 26355867)
         head, events = self.stream(where, gateway=1)
         self.assertEqual([e["state"] for e in events], ["succeeded"], "one that is over has one event")
         self.assertProblem(self.http().get("/operations/" + operation_id("item", "nobody-asked", "1") + "/events"), 404)
+
+    def assertGrows(self, shares):
+        self.assertEqual(shares, sorted(set(shares)), "only what has changed is told, and it never goes back")
+        self.assertTrue(all(0 <= share <= 1 for share in shares), shares)
+
+    def test_progress_is_streamed(self):
+        where = self.start(7_000_000_000)
+        self.cluster.add_gateway(flags=["--progress-interval", "200ms"])
+        head, events = self.stream(where, len(self.cluster.gateways) - 1, headers="Request-Timeout: 1\r\n")
+        self.assertEqual(events[-1]["state"], "succeeded")
+        shares = [e["progress"] for e in events[:-1] if "progress" in e]
+        self.assertGreater(len(shares), 5, events)
+        self.assertGrows(shares)
+        self.assertGreater(shares[-1], 0.5)
+        self.assertNotIn("progress", events[-1])
+
+    def test_progress_of_who_waits_is_the_newest(self):
+        where = self.start(9_000_000_000)
+        at_once = self.http().get(where).json()
+        began = time.monotonic()
+        later = self.http(1).get(where, Prefer="wait=2")
+        self.assertGreater(time.monotonic() - began, 1.9)
+        now = self.http().get(where).json()
+        self.assertEqual((later.status, later.json()["state"], later.header("preference-applied")), (200, "running", "wait=2"))
+        first, middle, last = at_once.get("progress", 0), later.json()["progress"], now["progress"]
+        self.assertLess(first, middle)
+        self.assertLess(last - middle, (middle - first) / 2, "that of the end of the wait, not of its beginning")
+        self.assertEqual(self.http().delete(where).status, 202)
+
+    def test_a_stream_outlives_the_time_of_its_first_question(self):
+        where = self.start(9_000_000_000)
+        ended = []
+        thread = threading.Thread(target=lambda: ended.append(self.stream(where, headers="Request-Timeout: 1\r\n")))
+        thread.start()
+        time.sleep(2.5)
+        self.assertEqual(self.http(1).delete(where).status, 202)
+        thread.join()
+        self.assertEqual((ended[0][1][-1]["state"], ended[0][1][-1]["status"]), ("failed", 409))
 
     def test_streams_end_when_the_gateway_does(self):
         where = self.start(9_000_000_000)
@@ -165,7 +203,7 @@ class Operations(ClusterTest):
         for thread in threads:
             thread.join()
         self.assertLess(time.monotonic() - began, 8 * SLACK)
-        self.assertEqual([[e["state"] for e in events] for _, events in ended], [["running"]] * 5)
+        self.assertEqual([{e["state"] for e in events} for _, events in ended], [{"running"}] * 5)
         self.assertEqual(self.http().delete(where).status, 202)
 
     def test_a_client_that_leaves_its_stream(self):

@@ -52,6 +52,23 @@ static void parked_then_decided(void **unused)
     watch_leave(watch, id);
 }
 
+/* Its time was over when the news came: it must not be lost. */
+static void decided_between_two_waits(void **unused)
+{
+    enum outcome why;
+    watch_id id = watch_enter(watch, SLICE("a"));
+    park(id);
+    assert_ptr_equal(pending_expire(pending, 1000, &why), &owner);
+    assert_int_equal(why, OUTCOME_DEADLINE);
+    watch_fire(watch, SLICE("a"));
+    assert_false(ended());
+    park(id);
+    assert_true(ended());
+    park(id);
+    assert_false(ended());
+    watch_leave(watch, id);
+}
+
 static void decided_before_it_is_parked(void **unused)
 {
     watch_id id = watch_enter(watch, SLICE("a"));
@@ -109,6 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(parked_then_decided, open_both, close_both),
         cmocka_unit_test_setup_teardown(decided_before_it_is_parked, open_both, close_both),
+        cmocka_unit_test_setup_teardown(decided_between_two_waits, open_both, close_both),
         cmocka_unit_test_setup_teardown(several_watch_one, open_both, close_both),
         cmocka_unit_test_setup_teardown(as_many_as_there_is_room_for, open_both, close_both),
         cmocka_unit_test_setup_teardown(one_that_has_ended_by_itself_is_let_be, open_both, close_both),
