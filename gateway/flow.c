@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "deadline.h"
 #include "log.h"
 #include "operation.h"
 
@@ -249,7 +250,7 @@ static void ask_worker(struct flow *flow, struct exchange *x, uint32_t parts, in
 }
 
 /* False: the answer is set. */
-static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_ns)
+static bool wait_for_worker(struct flow *flow, struct exchange *x, const struct deadline *deadline)
 {
     const struct service_topic *service = link_service(flow->link, x->draft.service);
     size_t parts = x->route->every_partition ? (size_t)atomic_load(&service->partitions) : 1;
@@ -262,12 +263,11 @@ static bool wait_for_worker(struct flow *flow, struct exchange *x, int64_t now_n
         admission_withdraw(&x->permit);
         return false;
     }
-    int64_t until_ns = now_ns + x->wait_ms * CLOCK_NS_PER_MS;
     if (x->route->streams || (x->route->follows && x->preferred)) { /* before it is asked: a decision in between must not be missed */
         x->watch = watch_enter(flow->watch, x->draft.subject);
-        x->until_ns = until_ns;
+        x->until_ns = deadline->until_ns;
     }
-    ask_worker(flow, x, (uint32_t)parts, until_ns, x->async ? now_ns + x->accept_ms * CLOCK_NS_PER_MS : PENDING_NEVER);
+    ask_worker(flow, x, (uint32_t)parts, deadline->until_ns, deadline->accept_ns);
     return true;
 }
 
@@ -278,14 +278,15 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
         x->route->local(flow->local_context, &x->req, &x->answer);
         return false;
     }
-    if (!command_prepare(&x->draft, &x->req, x->route, now_ms, now_ms + x->work_ms, &x->answer) ||
-        !admit(flow, x, now_ns)) {
+    struct deadline deadline;
+    if (!deadline_left(x, flow->deadline_ms, now_ns, now_ms, &deadline, &x->answer) ||
+        !command_prepare(&x->draft, &x->req, x->route, now_ms, deadline.expiry_ms, &x->answer) || !admit(flow, x, now_ns)) {
         stats_add(&flow->stats->refused);
         return false;
     }
     log_debug("received", "id=\"%.*s\" method=%s type=%s wait_ms=%" PRId64, (int)x->draft.id_len, x->draft.id,
               request_method_name(x->req.method), x->route->type, x->wait_ms);
-    return wait_for_worker(flow, x, now_ns);
+    return wait_for_worker(flow, x, &deadline);
 }
 
 static void finish(struct exchange *x)

@@ -5,7 +5,7 @@ import threading
 import time
 
 from cluster import ClusterTest
-from processes import SANITIZED
+from processes import SANITIZED, SLACK
 
 
 class Computations(ClusterTest):
@@ -55,6 +55,10 @@ class Computations(ClusterTest):
         again = self.compute("primes", params, Idempotency_Key="heavy-one")
         self.assertEqual((first.status, again.status), (200, 200))
         self.assertEqual(first.json(), again.json())
+        self.assertRegex(first.header("server-timing"), r"^work;dur=[0-9]+\.[0-9]{3}$")
+        worked_ms = float(first.header("server-timing").partition("=")[2])
+        self.assertTrue(first.json()["elapsed_ms"] <= worked_ms <= first.json()["elapsed_ms"] + 50 * SLACK, worked_ms)
+        self.assertIsNone(again.header("server-timing"))
         self.assertLess(worker.cpu_seconds() - spent, max(0.1, first.json()["elapsed_ms"] / 2000))
 
     def test_heavy_computation_is_real_work(self):
@@ -63,6 +67,7 @@ class Computations(ClusterTest):
         response = self.http().get("/heavy_computation/")
         took, spent = time.monotonic() - began, worker.cpu_seconds() - before
         self.assertEqual((response.status, response.body), (200, b'{"message":"Heavy computation finished"}'))
+        self.assertIn("work;dur=", response.header("server-timing"))
         self.assertGreater(spent, 0.3)
         self.assertGreater(took, 0.3)
         self.assertEqual(self.http().get("/heavy_computation").status, 200)

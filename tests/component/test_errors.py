@@ -2,6 +2,7 @@
 """What the gateway refuses by itself: each with the right status and a problem that says what to do."""
 
 import json
+import socket
 import time
 
 from cluster import ClusterTest
@@ -103,6 +104,47 @@ class Errors(ClusterTest):
         finally:
             worker.signal(18)  # SIGCONT
         self.wait_for("the worker to answer again", lambda: self.http().get("/items/2005").status == 200, 15)
+
+    def slowly(self, id, headers, seconds):
+        """POSTs an item whose body's second half comes so late; the raw answer, and when it came after the head."""
+        body = json.dumps({**ITEM, "id": id}).encode()
+        head = f"POST /items/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", self.cluster.port()), 30 * SLACK) as sock:
+            sock.sendall(head.encode() + body[:10])
+            began = time.monotonic()
+            time.sleep(seconds)
+            sock.sendall(body[10:])
+            received = b""
+            while chunk := sock.recv(65536):
+                received += chunk
+            return received, time.monotonic() - began
+
+    def test_a_slow_body_uses_the_requests_time(self):
+        received, took = self.slowly(2010, "Request-Timeout: 30\r\n", 0.5)
+        self.assertEqual(raw_status(received), 200)
+        received, took = self.slowly(2011, "Request-Timeout: 0.5\r\n", 1)
+        self.assertEqual(raw_status(received), 408)
+        self.assertIn(b"the request had 0.500 s", received)
+        self.assertLess(took, 1 + 0.2 * SLACK)
+        received, took = self.slowly(2012, "Request-Timeout: 0.5\r\nPrefer: respond-async\r\n", 1)
+        self.assertEqual(raw_status(received), 408)
+        received, took = self.slowly(2013, "Request-Timeout: 30\r\nPrefer: respond-async\r\n", 0.5)
+        self.assertEqual(raw_status(received), 202)
+        statuses = [self.http().get(f"/items/{id}").status for id in (2010, 2011, 2012)]
+        self.assertEqual(statuses, [200, 404, 404], "nothing was sent")
+
+    def test_a_deadline_counts_from_the_head(self):
+        worker = self.cluster.item_workers[0]
+        worker.signal(19)  # SIGSTOP
+        try:
+            received, took = self.slowly(2014, "Request-Timeout: 2\r\n", 1.2)
+        finally:
+            worker.signal(18)  # SIGCONT
+        self.assertEqual(raw_status(received), 504)
+        self.assertGreaterEqual(took, 1.9)
+        self.assertLess(took, 2 + 0.15 * SLACK)
+        self.wait_for("the worker to answer again", lambda: self.http().get("/items/2014").status in (200, 404), 15)
+        self.assertEqual(self.http().get("/items/2014").status, 404, "nor does the worker begin it later")
 
     def test_health(self):
         c = self.http()

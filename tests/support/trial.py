@@ -24,7 +24,7 @@ class TrialTest(ClusterTest):
     def ask(self, key, body=b'"x"', type="trial.put", seconds=None, **headers):
         """Sends without waiting; the command's id, which is the correlation id too."""
         id = headers.pop("id", None) or uuid.uuid4().hex
-        own = {"ce_type": type, "ce_id": id, "kafka_replyTopic": "replies.direct", "kafka_correlationId": id}
+        own = {"ce_type": type, "ce_id": id, "kafka_replyTopic": "replies.direct", "kafka_correlationId": id, **headers}
         if seconds:
             end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
             own["ce_expirytime"] = end.isoformat()
