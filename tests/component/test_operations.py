@@ -3,6 +3,7 @@
 
 import base64
 import json
+import re
 import socket
 import threading
 import time
@@ -165,6 +166,33 @@ class Operations(ClusterTest):
         self.assertGrows(shares)
         self.assertGreater(shares[-1], 0.5)
         self.assertNotIn("progress", events[-1])
+
+    def test_many_streams_take_turns(self):
+        """300 streams that would all ask ten times a second: the worker gets 500 questions a second at most."""
+        where = self.start(9_000_000_000)
+        gateway = self.cluster.add_gateway(flags=["--progress-interval", "100ms"])
+        port = self.cluster.port(len(self.cluster.gateways) - 1)
+        began = time.monotonic()
+        streams = [socket.create_connection(("127.0.0.1", port), 30 * SLACK) for _ in range(300)]
+        for sock in streams:
+            sock.sendall(f"GET {where}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        for sock in streams:
+            self.assertIn(b" 200 ", sock.recv(4096).split(b"\r\n")[0])
+        for sock in streams:
+            self.assertIn(b'"progress"', sock.recv(4096), "each is told")
+        time.sleep(2)
+        self.assertEqual(self.http().delete(where).status, 202)
+        for sock in streams:
+            received = b""
+            while b"cancelled" not in received:
+                received += sock.recv(65536)
+            sock.close()
+        took = time.monotonic() - began
+        self.assertEqual(gateway.stop(), 0)
+        questions = int(re.findall(r"served.* commands=(\d+)", gateway.log())[-1]) - 2 * len(streams)
+        print(f"{len(streams)} streams: {questions / took:.0f} questions a second for {took:.1f} s", flush=True)
+        self.assertLess(questions, 500 * took * 1.1)
+        self.assertGreater(questions, 2 * len(streams))
 
     def test_progress_of_who_waits_is_the_newest(self):
         where = self.start(9_000_000_000)

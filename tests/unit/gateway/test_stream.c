@@ -79,12 +79,12 @@ static void what_has_not_begun_is_asked_about_when_it_was_silent(void **unused)
 
 static void a_decision_is_asked_for_until_it_is_known(void **unused)
 {
-    assert_int_equal(stream_take(&stream, OUTCOME_NEWS, NULL, 1), STREAM_QUIET);
-    assert_true(stream_asks(&stream, &pace, 1, &until_ns));
+    assert_int_equal(stream_take(&stream, OUTCOME_NEWS, NULL, SECOND), STREAM_QUIET);
+    assert_true(stream_asks(&stream, &pace, SECOND, &until_ns));
     assert_int_equal(stream_take(&stream, OUTCOME_DEADLINE, NULL, 5 * SECOND), STREAM_QUIET); /* no answer */
     assert_true(stream_asks(&stream, &pace, 5 * SECOND, &until_ns));
     assert_int_equal(stream_take(&stream, OUTCOME_REPLIED, &over, 5 * SECOND), STREAM_EVENT);
-    stream.decided = true;
+    stream.about = STREAM_DECIDED;
     assert_int_equal(stream_take(&stream, OUTCOME_UNSENT, NULL, 6 * SECOND), STREAM_OVER);
     assert_int_equal(stream_take(&stream, OUTCOME_REPLIED, &expired, 6 * SECOND), STREAM_OVER);
 }
@@ -105,7 +105,41 @@ static void a_question_in_vain_is_asked_again_later(void **unused)
     assert_int_equal(stream_take(&stream, OUTCOME_NONE, NULL, now_ns), STREAM_OVER); /* no room to wait */
 }
 
+/* Its turn to ask how far it is lies ahead: that does not delay the end. */
+static void the_end_is_asked_for_at_once(void **unused)
+{
+    assert_false(stream_asks(&stream, &pace, 0, &until_ns));
+    assert_int_equal(until_ns, SECOND);
+    int64_t now_ns = SECOND / 2;
+    assert_int_equal(stream_take(&stream, OUTCOME_NEWS, NULL, now_ns), STREAM_QUIET);
+    assert_int_equal(stream_take(&stream, OUTCOME_NEWS, NULL, now_ns), STREAM_QUIET);
+    assert_true(stream_asks(&stream, &pace, now_ns, &until_ns));
+    assert_int_equal(stream_take(&stream, OUTCOME_REPLIED, &running, now_ns), STREAM_QUIET); /* what had ended was void */
+    assert_false(stream_asks(&stream, &pace, now_ns, &until_ns));
+    assert_true(until_ns >= now_ns + SECOND);
+}
+
 static struct stream many[MANY];
+
+/* All learn of the end at one time: none waits for long, and they do not come all at one time. */
+static void the_end_of_one_for_many(void **unused)
+{
+    int64_t latest_ns = 0;
+    for (int i = 0; i < MANY; i++) {
+        stream_begin(&many[i], &pace, &running, 0);
+        assert_int_equal(stream_take(&many[i], OUTCOME_NEWS, NULL, SECOND), STREAM_QUIET);
+        if (i > 0)
+            assert_false(stream_asks(&many[i], &pace, SECOND, &until_ns));
+        else
+            assert_true(stream_asks(&many[i], &pace, SECOND, &until_ns));
+        assert_true(i == 0 || until_ns - latest_ns == SECOND / STREAM_LAST_QUESTIONS);
+        latest_ns = i == 0 ? SECOND : until_ns;
+    }
+    assert_true(latest_ns < SECOND + SECOND * MANY / STREAM_LAST_QUESTIONS);
+    assert_true(stream_asks(&many[MANY - 1], &pace, latest_ns, &until_ns));
+    for (int i = 0; i < MANY; i++)
+        stream_end(&many[i], &pace);
+}
 
 /* The most questions in any second, and the longest time a stream had to wait for its turn. */
 static void run(int count, int seconds, int *ret_most, int64_t *ret_longest_ns)
@@ -162,7 +196,7 @@ static void who_has_gone_is_not_waited_for(void **unused)
         stream_begin(&many[i], &pace, &pending, 0);
         assert_false(stream_asks(&many[i], &pace, 0, &until_ns));
     }
-    assert_int_equal(stream_turn_ns(&pace, true, 10 * SECOND), 11 * SECOND);
+    assert_int_equal(stream_turn_ns(&pace, STREAM_RUNNING, 10 * SECOND), 11 * SECOND);
     for (int i = 0; i < 1000; i++)
         stream_end(&many[i], &pace);
 }
@@ -176,6 +210,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_has_not_begun_is_asked_about_when_it_was_silent, begin, end),
         cmocka_unit_test_setup_teardown(a_decision_is_asked_for_until_it_is_known, begin, end),
         cmocka_unit_test_setup_teardown(a_question_in_vain_is_asked_again_later, begin, end),
+        cmocka_unit_test_setup_teardown(the_end_is_asked_for_at_once, begin, end),
+        cmocka_unit_test_setup_teardown(the_end_of_one_for_many, begin, end),
         cmocka_unit_test_setup_teardown(many_take_turns, begin, end),
         cmocka_unit_test_setup_teardown(who_has_gone_is_not_waited_for, begin, end),
     };
