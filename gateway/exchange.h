@@ -9,6 +9,8 @@
 #ifndef ROUNDTRIP_GATEWAY_EXCHANGE_H
 #define ROUNDTRIP_GATEWAY_EXCHANGE_H
 
+#include <sys/queue.h>
+
 #include "admission.h"
 #include "answer.h"
 #include "command.h"
@@ -30,7 +32,9 @@ struct exchange {
     enum exchange_state state; /* changed by exchange_move() only */
     void *home;                /* its HTTP thread; pool.c's, as the next one */
     struct exchange *next;
-    void *connection;  /* http.c's, as the next one */
+    void *connection;  /* http.c's, as the next ones */
+    LIST_ENTRY(exchange) beside; /* the others of its thread whose request has begun and is not over */
+    bool cut;          /* answered before its body was here: the rest is dropped */
     size_t target_len; /* of path and query as they came */
     struct request req;
     const struct route *route;

@@ -114,6 +114,13 @@ void flow_too_large(struct flow *flow, struct exchange *x)
     refuse(flow, x);
 }
 
+void flow_cut(struct flow *flow, struct exchange *x)
+{
+    answer_unavailable(&x->answer, 1,
+                       "This gateway is shutting down, and the request was not complete by then. It has no effect: repeat it.");
+    refuse(flow, x);
+}
+
 static int32_t partition_of(const struct flow *flow, const struct exchange *x)
 {
     int32_t count = atomic_load(&link_service(flow->link, x->draft.service)->partitions);
@@ -123,7 +130,7 @@ static int32_t partition_of(const struct flow *flow, const struct exchange *x)
 /* Is this gateway able to take it, and will it be answered in time? Sets the answer when not. */
 static bool admit(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
-    if (!health_has(flow->health, HEALTH_ALL) || !producer_connected(flow->link->producer)) {
+    if (!health_has(flow->health, HEALTH_SERVES) || !producer_connected(flow->link->producer)) {
         health_refuse(flow->health, &x->answer);
         return false;
     }

@@ -62,5 +62,7 @@ void flow_seal(struct flow *flow, struct exchange *x);
 void flow_over(struct flow *flow, struct exchange *x);
 /** The body went beyond the limit although its length was not declared: REFUSED. */
 void flow_too_large(struct flow *flow, struct exchange *x);
+/** The gateway ends before the body was here: REFUSED. */
+void flow_cut(struct flow *flow, struct exchange *x);
 
 #endif

@@ -30,9 +30,11 @@
 #include "settings.h"
 #include "survey.h"
 
-/** From the signal to the 503s, then to having written them, in ms: together well below 5 s. */
+/** From the end of drain-delay to the 503s, then to having written them, in ms: together well below 5 s. */
 #define DRAIN_MS 4000
 #define FLUSH_MS 500
+/** So long a connection that has no request may still bring one. */
+#define GRACE_MS 1000
 
 #define HTTP_THREADS_MAX 64
 
@@ -72,6 +74,8 @@ const struct config_key gateway_keys[] = {
      "how long they are remembered: as the workers' setting"},
     {"idle-timeout", CONFIG_DURATION, "60s", 1000, 86400000,
      "a connection that neither sends nor waits is closed"},
+    {"drain-delay", CONFIG_DURATION, "0", 0, 600000,
+     "told to stop, it says for so long that it is not ready, and still serves: what a balancer needs to notice"},
     {"replies-topic", CONFIG_STRING, "replies", 0, 0, "topic that workers answer on"},
     {"reply-partition", CONFIG_INT, "-1", -1, 1000000,
      "partition of it that is this gateway's; -1: by its instance id"},
@@ -270,34 +274,45 @@ static void serve(struct gateway *gateway)
     }
 }
 
-/* Until nothing waits any more; the bus thread rings when that is so. */
-static void wait_until_empty(struct gateway *gateway, int64_t until_ns)
+/* What waits is answered, and so is at once what comes from here on. */
+static void refuse_all(struct gateway *gateway, enum outcome why)
 {
-    while (pending_count(gateway->pending) && clock_mono_ns() < until_ns)
+    health_set(&gateway->health, HEALTH_OPEN, false);
+    pending_close(gateway->pending, why);
+    replies_wake(&gateway->replies);
+}
+
+/* Behind a balancer: until that has seen that we are not ready any more, and has gone elsewhere, all is as before. */
+static void wait_for_balancer(struct gateway *gateway)
+{
+    int64_t delay_ms = config_int(gateway->config, "drain-delay");
+    int64_t until_ns = clock_mono_ns() + delay_ms * CLOCK_NS_PER_MS;
+    if (delay_ms)
+        log_info("about to stop: not ready any more, and serving until then", "drain_delay_ms=%" PRId64, delay_ms);
+    while (clock_mono_ns() < until_ns && !lifecycle_hurried(&gateway->life) && !replies_fatal(&gateway->replies))
         wait_for_news(gateway, until_ns);
 }
 
 /*
- * No new connections; what waits may finish; what still waits then is answered 503; every answer is written.
- * Requests that come meanwhile on open connections are answered 503 at once, and each answer closes its
- * connection.
+ * From here on each answer closes its connection. No new connections; who has one has GRACE_MS to send a request on it, and
+ * what is sent is served like any other, until DRAIN_MS are over; what is not over then is answered 503.
  */
 static void drain(struct gateway *gateway)
 {
+    health_set(&gateway->health, HEALTH_STAYS, false);
+    wait_for_balancer(gateway);
     int64_t started_ns = clock_mono_ns();
-    health_set(&gateway->health, HEALTH_OPEN, false);
     log_info("stopping", "waiting=%zu", pending_count(gateway->pending));
     listener_stop(&gateway->listener);
-    pending_close(gateway->pending, replies_fatal(&gateway->replies) ? OUTCOME_UNCERTAIN : OUTCOME_NONE);
-    replies_wake(&gateway->replies);
-    wait_until_empty(gateway, started_ns + DRAIN_MS * CLOCK_NS_PER_MS);
-    size_t left = pending_count(gateway->pending);
-    if (left) {
-        log_warn("answering 503 to what still waits", "waiting=%zu", left);
-        pending_close(gateway->pending, OUTCOME_DRAINED);
-        replies_wake(&gateway->replies);
-        wait_until_empty(gateway, clock_mono_ns() + FLUSH_MS * CLOCK_NS_PER_MS);
-    }
+    watch_close(gateway->watch);
+    if (replies_fatal(&gateway->replies))
+        refuse_all(gateway, OUTCOME_UNCERTAIN);
+    (void)pool_wait_closed(gateway->pool, started_ns + GRACE_MS * CLOCK_NS_PER_MS);
+    size_t left = pool_wait_idle(gateway->pool, started_ns + DRAIN_MS * CLOCK_NS_PER_MS);
+    if (left)
+        log_warn("answering 503 to what is not over", "requests=%zu waiting=%zu", left, pending_count(gateway->pending));
+    refuse_all(gateway, OUTCOME_DRAINED);
+    pool_cut(gateway->pool);
     left = pool_wait_idle(gateway->pool, clock_mono_ns() + FLUSH_MS * CLOCK_NS_PER_MS);
     if (left)
         log_warn("cutting off clients that do not read or send", "count=%zu", left);
@@ -402,8 +417,8 @@ int gateway_run(const struct config *config)
         serve(&gateway);
         drain(&gateway);
     }
-    admin_close(gateway.admin);
     pool_stop(gateway.pool);
+    admin_close(gateway.admin);
     survey_stop(gateway.survey);
     replies_stop(&gateway.replies);
     producer_flush(gateway.link.producer, 200);

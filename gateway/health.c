@@ -6,7 +6,7 @@ static const struct {
     enum health_need need;
     const char *missing; /* what it means that it is missing, and what to do */
 } needs[] = {
-    {HEALTH_OPEN, "it is shutting down"},
+    {HEALTH_STAYS, "it is shutting down"},
     {HEALTH_KAFKA, "no Kafka broker can be reached (setting kafka)"},
     {HEALTH_TOPICS, "the topics are not known yet (make them with roundtrip-topics)"},
     {HEALTH_PRODUCER, "the producer is not warm yet"},
@@ -17,7 +17,7 @@ static const struct {
 void health_init(struct health *health, const char *instance)
 {
     health->instance = instance;
-    atomic_init(&health->have, HEALTH_OPEN);
+    atomic_init(&health->have, HEALTH_OPEN | HEALTH_STAYS);
     atomic_init(&health->reply_partition, -1);
 }
 

@@ -16,10 +16,13 @@ enum health_need {
     HEALTH_PRODUCER = 1 << 1, /* the producer has the metadata of every commands topic */
     HEALTH_REPLIES = 1 << 2,  /* the reply partition is read, from an offset that is known */
     HEALTH_KAFKA = 1 << 3,    /* a broker can be reached */
-    HEALTH_OPEN = 1 << 4,     /* it is not shutting down */
+    HEALTH_OPEN = 1 << 4,     /* it takes requests */
     HEALTH_KEYS = 1 << 5,     /* keys used before it started are known */
+    HEALTH_STAYS = 1 << 6,    /* it is not about to shut down: until it does, it still serves */
 };
-#define HEALTH_ALL (HEALTH_TOPICS | HEALTH_PRODUCER | HEALTH_REPLIES | HEALTH_KAFKA | HEALTH_OPEN | HEALTH_KEYS)
+/** A request that needs Kafka can be served. */
+#define HEALTH_SERVES (HEALTH_TOPICS | HEALTH_PRODUCER | HEALTH_REPLIES | HEALTH_KAFKA | HEALTH_OPEN | HEALTH_KEYS)
+#define HEALTH_ALL    (HEALTH_SERVES | HEALTH_STAYS)
 
 struct health {
     const char *instance; /* fixed after init */

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bypass.h"
 #include "clock.h"
 #include "log.h"
 
@@ -37,6 +38,7 @@ struct http {
     struct http_options options; /* fixed */
     struct MHD_Daemon *daemon;
     bool started; /* on_connection has seen the connection that is being added */
+    LIST_HEAD(, exchange) begun; /* exchanges whose request is not over */
 };
 
 /* The path as it came: rules.c decodes it, strictly. Called for the path and for each query parameter. */
@@ -194,7 +196,7 @@ static enum MHD_Result give_answer(struct http *http, struct exchange *x)
               MHD_YES;
     if (!ok)
         log_debug("a header was left out of an answer", "status=%d", answer->status);
-    if (answer->close || !health_has(http->options.flow->health, HEALTH_OPEN))
+    if (answer->close || !health_has(http->options.flow->health, HEALTH_STAYS))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     exchange_move(x, EXCHANGE_ANSWERED);
     enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)answer->status, response);
@@ -220,6 +222,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
         return MHD_NO;
     *con_cls = x;
     exchange_move(x, EXCHANGE_READING);
+    LIST_INSERT_HEAD(&http->begun, x, beside);
     http->options.active(http->options.arg, 1);
     read_head(x, url, method, version);
     flow_begin(http->options.flow, x, clock_mono_ns());
@@ -253,6 +256,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         *upload_data_size = 0;
         return take_body(http, x, upload_data, size);
     }
+    if (x->cut)
+        return MHD_NO; /* it has its answer */
     if (x->state == EXCHANGE_READING) {
         if (flow_body(http->options.flow, x, clock_mono_ns()))
             return MHD_YES; /* the bus thread's; not to be looked at until it is resumed */
@@ -270,6 +275,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     *con_cls = NULL;
     if (!x)
         return;
+    LIST_REMOVE(x, beside);
     flow_over(http->options.flow, x);
     exchange_clear(x);
     http->options.active(http->options.arg, -1);
@@ -339,6 +345,32 @@ void http_close(struct http *http)
         return;
     MHD_stop_daemon(http->daemon);
     free(http);
+}
+
+static int socket_of(const struct exchange *x)
+{
+    const union MHD_ConnectionInfo *tls =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return fd && !(tls && tls->tls_session) ? fd->connect_fd : -1;
+}
+
+/* libmicrohttpd takes no answer while a body is coming, so it goes past it. What still comes is read and dropped: closing with
+ * something unread would be a reset, which can overtake the answer. */
+void http_cut(struct http *http)
+{
+    struct exchange *x;
+    LIST_FOREACH(x, &http->begun, beside) {
+        if (x->cut || (x->state != EXCHANGE_READING && x->state != EXCHANGE_REFUSED))
+            continue;
+        if (x->state == EXCHANGE_READING)
+            flow_cut(http->options.flow, x);
+        x->cut = true;
+        int fd = socket_of(x);
+        if (fd >= 0)
+            bypass_send(fd, &x->answer);
+    }
 }
 
 int http_fd(const struct http *http)

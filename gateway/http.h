@@ -41,6 +41,8 @@ void http_run(struct http *http);
 /** Takes over a connected, non-blocking socket. False: it is closed, and `closed` was not and will not be
  * called. */
 bool http_add(struct http *http, int fd, const struct sockaddr *address, socklen_t length);
+/** Answers the requests whose body is not here yet: 503, or what it was to be refused with. For the end. */
+void http_cut(struct http *http);
 
 void http_suspend(struct exchange *x);
 void http_resume(struct exchange *x);

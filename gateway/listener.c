@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,10 +14,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 
 /** When the process is out of descriptors: how long until accepting is tried again. */
 #define PAUSE_MS 50
+/** At the end: how long connections that have begun may take to be established. More than a round trip. */
+#define LAST_MS 100
 
 bool listener_is_loopback(const char *host)
 {
@@ -120,6 +124,40 @@ static bool accept_all(struct listener *listener)
     }
 }
 
+/*
+ * Closing a listening socket resets the connections that wait in it to be accepted, and between the last accept and the
+ * close there is always time for one more. So first nobody new is let in: the packets that ask for a connection (SYN) are
+ * dropped, those of connections that have begun are not. Whoever asks is not refused yet: its kernel asks again
+ * after a second, and is then. Where the filter is not to be had the last ones may be reset, as ever.
+ */
+static void let_nobody_in(int fd)
+{
+    struct sock_filter no_syn[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13), /* the flags of the TCP header, at which a socket's filter begins */
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x12), /* SYN and ACK */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog filter = {.len = sizeof(no_syn) / sizeof(no_syn[0]), .filter = no_syn};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0)
+        log_debug("connections that come while the listener closes may be reset", "error=%d", errno);
+}
+
+/* What the kernel has accepted for us is ours to answer. */
+static void accept_the_last(struct listener *listener)
+{
+    int64_t until_ns = clock_mono_ns() + LAST_MS * CLOCK_NS_PER_MS;
+    let_nobody_in(listener->fd);
+    for (int64_t left_ns; (left_ns = until_ns - clock_mono_ns()) > 0;) {
+        struct pollfd wait = {.fd = listener->fd, .events = POLLIN};
+        poll(&wait, 1, (int)(left_ns / CLOCK_NS_PER_MS) + 1);
+        if (!accept_all(listener))
+            poll(NULL, 0, PAUSE_MS); /* until others have closed theirs */
+    }
+    (void)accept_all(listener);
+}
+
 static void *run(void *arg)
 {
     struct listener *listener = arg;
@@ -128,8 +166,10 @@ static void *run(void *arg)
     bool short_of = false;
     for (;;) {
         poll(fds, short_of ? 1 : 2, short_of ? PAUSE_MS : -1);
-        if (fds[0].revents)
+        if (fds[0].revents) {
+            accept_the_last(listener);
             return NULL;
+        }
         bool ok = accept_all(listener);
         if (!ok && !short_of)
             log_warn("no descriptor for another connection; accepting again when one is free", "error=%d",

@@ -3,7 +3,7 @@
  * The listening socket and the thread that accepts.
  *
  * One thread accepts for all, so that each HTTP thread gets its share (many threads on one socket do not share evenly), and
- * so that stopping is simple: once it has ended and the socket is closed, connecting is refused.
+ * so that stopping is simple: once it has ended and the socket is closed, connecting is refused, and no connection was cut.
  */
 #ifndef ROUNDTRIP_GATEWAY_LISTENER_H
 #define ROUNDTRIP_GATEWAY_LISTENER_H
@@ -33,7 +33,7 @@ int listener_open(struct listener *listener, const char *host, uint16_t port)
 /** Begins to accept. 0 or -errno. */
 int listener_start(struct listener *listener, listener_fn *accepted, void *arg)
     __attribute__((warn_unused_result));
-/** Ends the thread and closes the socket: from here on connecting is refused. */
+/** Accepts what had connected by now (0.1 s), ends the thread and closes the socket: from here on connecting is refused. */
 void listener_stop(struct listener *listener);
 /** Closes a listener that was not started. */
 void listener_close(struct listener *listener);

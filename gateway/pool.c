@@ -9,10 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bypass.h"
 #include "clock.h"
 #include "http.h"
 #include "log.h"
 #include "loop.h"
+
+/** What has arrived by the end is answered within this. */
+#define LAST_PASS_NS (INT64_C(50) * CLOCK_NS_PER_MS)
 
 enum tag { TAG_HTTP, TAG_INBOX };
 
@@ -31,6 +35,9 @@ struct member {
     int inbox_fd;
     pthread_t thread;
     bool running;
+    /* its own thread's */
+    bool cut;
+    size_t begun, active; /* requests, ever and now */
     _Atomic unsigned connections; /* its own and those in its inbox */
     /* guarded by lock: the inbox */
     pthread_mutex_t lock;
@@ -40,7 +47,7 @@ struct member {
 
 struct pool {
     struct pool_options options;
-    _Atomic bool stop;
+    _Atomic bool cut, stop;
     unsigned count;
     struct member *members;
     /* guarded by lock */
@@ -58,7 +65,10 @@ static void wake(struct member *member)
 
 static void on_active(void *arg, int change)
 {
-    struct pool *pool = ((struct member *)arg)->pool;
+    struct member *member = arg;
+    struct pool *pool = member->pool;
+    member->begun += change > 0;
+    member->active += (size_t)change;
     pthread_mutex_lock(&pool->lock);
     pool->active += (size_t)change;
     if (pool->active == 0)
@@ -69,7 +79,11 @@ static void on_active(void *arg, int change)
 static void on_closed(void *arg)
 {
     struct member *member = arg;
-    atomic_fetch_sub(&member->connections, 1);
+    if (atomic_fetch_sub(&member->connections, 1) > 1)
+        return;
+    pthread_mutex_lock(&member->pool->lock);
+    pthread_cond_broadcast(&member->pool->idle);
+    pthread_mutex_unlock(&member->pool->lock);
 }
 
 /* The descriptor is written when the inbox was empty, and read before the inbox is taken: nothing is
@@ -109,6 +123,23 @@ void pool_resume(struct exchange *x)
         wake(member);
 }
 
+/*
+ * Requests that lie in their sockets are answered too (503 by now), and then all are closed at once: only what arrives after
+ * the last look meets a closed connection, and that was not read, so it has no effect.
+ */
+static void last_pass(struct member *member)
+{
+    int64_t until_ns = clock_mono_ns() + LAST_PASS_NS;
+    for (int quiet = 0; quiet < 2 && clock_mono_ns() < until_ns; quiet++) {
+        size_t begun = member->begun;
+        empty_inbox(member);
+        http_run(member->http);
+        http_cut(member->http);
+        if (member->begun != begun || member->active)
+            quiet = -1;
+    }
+}
+
 static void *run(void *arg)
 {
     struct member *member = arg;
@@ -117,7 +148,12 @@ static void *run(void *arg)
         if (tags & 1U << TAG_INBOX)
             empty_inbox(member);
         http_run(member->http);
+        if (atomic_load(&member->pool->cut) && !member->cut) {
+            member->cut = true;
+            http_cut(member->http);
+        }
     }
+    last_pass(member);
     return NULL;
 }
 
@@ -214,36 +250,58 @@ void pool_stop(struct pool *pool)
     free(pool);
 }
 
-size_t pool_wait_idle(struct pool *pool, int64_t deadline_ns)
+static size_t active(struct pool *pool)
+{
+    return pool->active;
+}
+
+static size_t connections(struct pool *pool)
+{
+    size_t total = 0;
+    for (unsigned i = 0; i < pool->count; i++)
+        total += atomic_load(&pool->members[i].connections);
+    return total;
+}
+
+static size_t wait_for_none(struct pool *pool, size_t (*count)(struct pool *pool), int64_t deadline_ns)
 {
     const struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
     int err = 0;
     pthread_mutex_lock(&pool->lock);
-    while (pool->active && !err)
+    size_t left = count(pool);
+    while (left && !err) {
         err = pthread_cond_timedwait(&pool->idle, &pool->lock, &until);
-    size_t active = pool->active;
+        left = count(pool);
+    }
     pthread_mutex_unlock(&pool->lock);
-    return active;
+    return left;
+}
+
+size_t pool_wait_idle(struct pool *pool, int64_t deadline_ns)
+{
+    return wait_for_none(pool, active, deadline_ns);
+}
+
+size_t pool_wait_closed(struct pool *pool, int64_t deadline_ns)
+{
+    return wait_for_none(pool, connections, deadline_ns);
+}
+
+void pool_cut(struct pool *pool)
+{
+    atomic_store(&pool->cut, true);
+    for (unsigned i = 0; i < pool->count; i++)
+        wake(&pool->members[i]);
 }
 
 /* Says why, instead of just closing. What cannot be written at once is not worth waiting for. */
 static void turn_away(struct pool *pool, int fd)
 {
     struct answer answer = {0};
-    struct buf text = {0};
     answer_unavailable(&answer, 1,
                        "As many connections are open as this gateway takes: reuse them, or try again.");
-    buf_printf(&text, "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: %zu\r\n",
-               answer_body(&answer).len);
-    for (size_t i = 0; i < answer.header_count; i++)
-        buf_printf(&text, "%s: %s\r\n", answer.headers[i].name, answer_header_value(&answer, i));
-    buf_append_text(&text, "\r\n");
-    buf_append_slice(&text, answer_body(&answer));
-    ssize_t n = send(fd, buf_slice(&text).p, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)n;
-    shutdown(fd, SHUT_WR);
+    bypass_send(fd, &answer);
     close(fd);
-    buf_done(&text);
     answer_done(&answer);
     stats_add(&pool->options.stats->turned_away);
 }
@@ -254,11 +312,11 @@ static struct member *choose(struct pool *pool)
     struct member *least = NULL;
     unsigned total = 0, fewest = 0;
     for (unsigned i = 0; i < pool->count; i++) {
-        unsigned connections = atomic_load(&pool->members[i].connections);
-        total += connections;
-        if (!least || connections < fewest) {
+        unsigned own = atomic_load(&pool->members[i].connections);
+        total += own;
+        if (!least || own < fewest) {
             least = &pool->members[i];
-            fewest = connections;
+            fewest = own;
         }
     }
     return total < pool->options.max_connections ? least : NULL;

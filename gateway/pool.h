@@ -25,11 +25,15 @@ struct pool_options {
 /** Starts the threads. 0 or -errno. */
 int pool_start(const struct pool_options *options, struct pool **ret_pool)
     __attribute__((warn_unused_result));
-/** Stops the threads and closes every connection; nothing may be suspended. NULL is allowed. */
+/** Answers what has arrived, stops the threads and closes every connection; nothing may be suspended. NULL is allowed. */
 void pool_stop(struct pool *pool);
 /** Waits until no request is being read, waited for or answered, or until `deadline_ns`: how many still are.
  */
 size_t pool_wait_idle(struct pool *pool, int64_t deadline_ns);
+/** The same until no connection is open: how many still are. */
+size_t pool_wait_closed(struct pool *pool, int64_t deadline_ns);
+/** Answers the requests whose body is not here yet (http_cut()): they are over once their clients have seen it. */
+void pool_cut(struct pool *pool);
 
 /** Any thread: gives a suspended exchange back to its HTTP thread, once for each suspend. */
 void pool_resume(struct exchange *x);

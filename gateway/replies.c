@@ -129,11 +129,10 @@ static void announce(struct replies *replies, bool *was_ready)
 {
     const struct replies_options *options = &replies->options;
     bool ready = health_has(options->health, HEALTH_ALL);
-    bool drained = !health_has(options->health, HEALTH_OPEN) && pending_count(options->pending) == 0;
     const char *fatal = producer_fatal(options->link->producer);
     if (fatal && !atomic_exchange(&replies->fatal, true))
         log_error("the producer cannot go on; this process must be replaced", "error=\"%s\"", fatal);
-    if (ready != *was_ready || drained || fatal)
+    if (ready != *was_ready || fatal)
         options->changed(options->arg);
     *was_ready = ready;
 }

@@ -30,7 +30,7 @@ struct replies_options {
     struct health *health;
     struct stats *stats;
     void (*ended)(struct exchange *x); /* gives an exchange back to its HTTP thread: pool_resume() */
-    void (*changed)(void *arg); /* ready, fatal, or nothing waits while shutting down: may be called often */
+    void (*changed)(void *arg); /* ready or fatal: may be called often */
     void *arg;
 };
 

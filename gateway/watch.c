@@ -22,6 +22,7 @@ struct watch {
     _Atomic uint32_t count;
     /* guarded by lock; entry 0 is not used */
     pthread_mutex_t lock;
+    bool closed;
     uint32_t first_free;
     struct entry *entries;
     uint32_t *buckets;
@@ -109,6 +110,8 @@ void watch_park(struct watch *watch, watch_id id, struct ticket ticket)
     entry->parked = true;
     if (entry->fired)
         tell(watch, entry);
+    else if (watch->closed)
+        pending_fail(watch->pending, ticket, OUTCOME_DRAINED);
     pthread_mutex_unlock(&watch->lock);
 }
 
@@ -125,6 +128,17 @@ void watch_fire(struct watch *watch, struct slice command_id)
         entry->fired = true;
         if (entry->parked)
             tell(watch, entry);
+    }
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void watch_close(struct watch *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    watch->closed = true;
+    for (uint32_t i = 1; i <= watch->capacity; i++) {
+        if (watch->entries[i].parked) /* one that has left, too: its ticket is worth nothing any more */
+            pending_fail(watch->pending, watch->entries[i].ticket, OUTCOME_DRAINED);
     }
     pthread_mutex_unlock(&watch->lock);
 }

@@ -27,5 +27,7 @@ void watch_leave(struct watch *watch, watch_id id);
 void watch_park(struct watch *watch, watch_id id, struct ticket ticket);
 /** A command was decided. Cheap when nobody watches. */
 void watch_fire(struct watch *watch, struct slice command_id);
+/** Ends what is parked, and from now on what parks, with OUTCOME_DRAINED: this process stops, waiting for news is over. */
+void watch_close(struct watch *watch);
 
 #endif

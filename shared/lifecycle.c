@@ -52,13 +52,20 @@ int lifecycle_fd(const struct lifecycle *life)
 void lifecycle_check(struct lifecycle *life)
 {
     struct signalfd_siginfo info;
-    while (read(life->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+    while (read(life->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        life->hurried = life->stopping;
         life->stopping = true;
+    }
 }
 
 bool lifecycle_stopping(const struct lifecycle *life)
 {
     return life->stopping;
+}
+
+bool lifecycle_hurried(const struct lifecycle *life)
+{
+    return life->hurried;
 }
 
 bool lifecycle_stop_within(struct lifecycle *life, int timeout_ms)

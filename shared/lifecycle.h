@@ -10,7 +10,7 @@
 struct lifecycle {
     int signals;            /* signalfd of SIGTERM and SIGINT */
     const char *ready_file; /* borrowed; NULL or "": none */
-    bool stopping;
+    bool stopping, hurried;
 };
 
 /**
@@ -28,6 +28,8 @@ int lifecycle_fd(const struct lifecycle *life);
 void lifecycle_check(struct lifecycle *life);
 /** True once lifecycle_check() has seen a signal. */
 bool lifecycle_stopping(const struct lifecycle *life);
+/** True once it has seen another one after that: whoever sent it does not want to wait. */
+bool lifecycle_hurried(const struct lifecycle *life);
 /** Waits for a signal, at most `timeout_ms`: a sleep that ends when it is time to stop. True when it is. */
 bool lifecycle_stop_within(struct lifecycle *life, int timeout_ms);
 

@@ -202,9 +202,11 @@ static void readiness_names_what_is_missing(void **unused)
     assert_int_equal(answer.status, 200);
     assert_slice(answer_body(&answer),
                  "{\"status\":\"ready\",\"instance\":\"g\\\"1\",\"reply_partition\":-1}");
-    health_set(&health, HEALTH_OPEN, false);
+    health_set(&health, HEALTH_STAYS, false);
     health_ready(&health, NULL, &answer);
+    assert_int_equal(answer.status, 503);
     assert_true(body_has(&answer, "shutting down"));
+    assert_true(health_has(&health, HEALTH_SERVES)); /* until it does */
 }
 
 int main(void)

@@ -121,6 +121,26 @@ static void one_that_has_ended_by_itself_is_let_be(void **unused)
     watch_leave(watch, id);
 }
 
+static void nobody_waits_any_more(void **unused)
+{
+    enum outcome why;
+    watch_id parked = watch_enter(watch, SLICE("a")), late = watch_enter(watch, SLICE("a")), fired = watch_enter(watch, SLICE("b"));
+    park(parked);
+    watch_close(watch);
+    assert_non_null(pending_expire(pending, 0, &why));
+    assert_int_equal(why, OUTCOME_DRAINED);
+    assert_null(pending_expire(pending, 0, &why));
+    park(late);
+    assert_non_null(pending_expire(pending, 0, &why));
+    assert_int_equal(why, OUTCOME_DRAINED);
+    watch_fire(watch, SLICE("b"));
+    park(fired); /* news is told all the same */
+    assert_true(ended());
+    watch_leave(watch, parked);
+    watch_leave(watch, late);
+    watch_leave(watch, fired);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +150,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_watch_one, open_both, close_both),
         cmocka_unit_test_setup_teardown(as_many_as_there_is_room_for, open_both, close_both),
         cmocka_unit_test_setup_teardown(one_that_has_ended_by_itself_is_let_be, open_both, close_both),
+        cmocka_unit_test_setup_teardown(nobody_waits_any_more, open_both, close_both),
     };
     return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
 }

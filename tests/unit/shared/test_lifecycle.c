@@ -28,6 +28,10 @@ static void a_signal_asks_to_stop(void **state)
         assert_false(lifecycle_stopping(&life));
         assert_true(lifecycle_stop_within(&life, 0));
         assert_true(lifecycle_stopping(&life));
+        assert_false(lifecycle_hurried(&life));
+        raise(SIGTERM);
+        lifecycle_check(&life);
+        assert_true(lifecycle_hurried(&life));
         lifecycle_close(&life);
     }
 }
