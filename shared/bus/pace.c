@@ -28,3 +28,8 @@ void pace_beat(struct pace *pace, int64_t in_flight, int64_t now_ns)
     else if (in_flight <= PACE_LEAVE)
         pace->gathering = false;
 }
+
+bool pace_is_silent(int64_t in_flight, int64_t heard_ns, int64_t now_ns)
+{
+    return in_flight > 0 && now_ns - heard_ns >= PACE_SILENCE_NS;
+}

@@ -17,6 +17,9 @@
 /** Between two beats, in ns. */
 #define PACE_INTERVAL_NS INT64_C(500000)
 
+/** So long nothing is acknowledged of what is on its way before it is asked whether Kafka is there at all, in ns. */
+#define PACE_SILENCE_NS INT64_C(1000000000)
+
 /** Zero-initialised: idle. */
 struct pace {
     bool gathering;
@@ -29,5 +32,7 @@ bool pace_may_send(struct pace *pace, int64_t in_flight, int64_t gathered, int64
 int64_t pace_due_ns(const struct pace *pace, int64_t gathered);
 /** A beat: everything gathered goes out now. `in_flight` includes it. */
 void pace_beat(struct pace *pace, int64_t in_flight, int64_t now_ns);
+/** Is it time to doubt that Kafka is there? `heard_ns`: of the last acknowledgement, or of the first record sent after all had one. */
+bool pace_is_silent(int64_t in_flight, int64_t heard_ns, int64_t now_ns);
 
 #endif

@@ -122,11 +122,12 @@ int producer_send(struct producer *producer, const struct record *rec, const str
     if (record_bytes(rec, headers) > producer->max_bytes)
         return -EMSGSIZE;
     rd_kafka_headers_t *list = native_headers(headers);
-    int64_t before = atomic_fetch_add(&producer->in_flight, 1);
+    int64_t before = atomic_fetch_add(&producer->in_flight, 1), now_ns = clock_mono_ns();
+    if (before == 0)
+        atomic_store_explicit(&producer->heard_ns, now_ns, memory_order_relaxed);
     pthread_mutex_lock(&producer->lock);
     rd_kafka_topic_t *rkt = producer_topic(producer, rec->topic);
-    bool at_once =
-        !producer->corked && pace_may_send(&producer->pace, before, producer->gathered_count, clock_mono_ns());
+    bool at_once = !producer->corked && pace_may_send(&producer->pace, before, producer->gathered_count, now_ns);
     int err = at_once ? produce(producer, rkt, rec, list, opaque) : gather(producer, rkt, rec, list, opaque);
     pthread_mutex_unlock(&producer->lock);
     if (err) {
@@ -242,16 +243,28 @@ void producer_push(struct producer *producer, int64_t now_ns)
     pthread_mutex_unlock(&producer->lock);
     if (due)
         beat(producer, now_ns);
+    if (!atomic_load(&producer->connected) || atomic_load(&producer->suspect))
+        producer_probe(producer, now_ns);
+}
+
+/* A broker that is frozen, or that no packet reaches, is lost only when librdkafka's own time-outs are over. */
+static void notice_silence(struct producer *producer, int64_t now_ns)
+{
+    if (producer->acknowledged)
+        atomic_store_explicit(&producer->heard_ns, now_ns, memory_order_relaxed);
+    else if (pace_is_silent(atomic_load(&producer->in_flight),
+                            atomic_load_explicit(&producer->heard_ns, memory_order_relaxed), now_ns))
+        atomic_store(&producer->suspect, true);
 }
 
 int producer_serve(struct producer *producer, int64_t now_ns)
 {
     rk_fd_clear(producer->fd);
     producer->served = 0;
+    producer->acknowledged = false;
     rd_kafka_poll(producer->rk, 0);
+    notice_silence(producer, now_ns);
     producer_push(producer, now_ns);
-    if (!atomic_load(&producer->connected) || atomic_load(&producer->suspect))
-        producer_probe(producer, now_ns);
     return (int)producer->served;
 }
 

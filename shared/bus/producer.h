@@ -55,7 +55,7 @@ int producer_fd(const struct producer *producer);
 int64_t producer_due_ns(const struct producer *producer);
 /** Calls `delivered` for what is done and sends what has gathered long enough. One thread only. Deliveries served. */
 int producer_serve(struct producer *producer, int64_t now_ns);
-/** Only sends what has gathered long enough: for a turn in which producer_fd() did not say anything. Serving thread. */
+/** Only what producer_due_ns() is about, such as sending what has gathered: for a turn in which producer_fd() did not say anything. Serving thread. */
 void producer_push(struct producer *producer, int64_t now_ns);
 /** Sends all and waits until everything is delivered, serving deliveries meanwhile. 0 or -ETIMEDOUT. */
 int producer_flush(struct producer *producer, int64_t timeout_ms);

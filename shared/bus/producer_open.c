@@ -25,6 +25,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *native, void *
         delivery.error_text = rd_kafka_err2str(native->err);
         delivery.maybe_written = rd_kafka_message_status(native) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
     } else {
+        producer->acknowledged = true;
         atomic_store_explicit(&producer->connected, true, memory_order_relaxed);
     }
     atomic_fetch_sub(&producer->in_flight, 1);

@@ -40,11 +40,12 @@ struct producer {
     bool corked, gapless;
     size_t max_bytes;
     /* any thread */
-    _Atomic int64_t in_flight;
+    _Atomic int64_t in_flight, heard_ns;
     _Atomic bool connected, suspect, failed;
     /* serving thread only */
     int64_t next_probe_ns;
     int64_t served;
+    bool acknowledged; /* one of what was served */
     char fatal[BUS_ERROR_SIZE];
     /* guarded by lock */
     pthread_mutex_t lock;

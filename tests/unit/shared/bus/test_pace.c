@@ -87,6 +87,13 @@ static void nothing_gathered_is_never_due(void **unused)
     assert_int_equal(pace_due_ns(&pace, 0), INT64_MAX);
 }
 
+static void silence_is_doubted_while_something_is_on_its_way(void **unused)
+{
+    assert_false(pace_is_silent(0, 0, NOW));
+    assert_false(pace_is_silent(1, NOW, NOW + PACE_SILENCE_NS - 1));
+    assert_true(pace_is_silent(1, NOW, NOW + PACE_SILENCE_NS));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +105,7 @@ int main(void)
         cmocka_unit_test(a_beat_with_little_on_its_way_ends_gathering),
         cmocka_unit_test(a_large_beat_starts_gathering),
         cmocka_unit_test(nothing_gathered_is_never_due),
+        cmocka_unit_test(silence_is_doubted_while_something_is_on_its_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

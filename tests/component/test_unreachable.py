@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kafka answers nothing any more, though its connections stay: frozen, or behind a network that swallows everything."""
+
+import os
+import pathlib
+import signal
+import socket
+import threading
+import time
+import unittest
+
+from cluster import Cluster
+from kinds import Kinds, item
+from processes import SLACK, wait_for
+
+AT_ONCE = 0.05  # s, on a quiet machine
+NOTICED = 1.5   # s from the first request that Kafka does not take
+
+
+def freeze(cluster):
+    """Returns what wakes it again."""
+    if cluster.kind == "kafka":
+        pid = int((pathlib.Path(cluster.broker.dir) / "kafka.pid").read_text().split()[0])
+    else:
+        pid = cluster.broker.pid
+    os.kill(pid, signal.SIGSTOP)
+    return lambda: os.kill(pid, signal.SIGCONT)
+
+
+class Unreachable(unittest.TestCase):
+    weight = 30
+
+    def start(self, **options):
+        cluster = Cluster(**options)
+        self.addCleanup(cluster.clean)
+        self.addCleanup(lambda: self.assertEqual(cluster.stop(), []))
+        try:
+            return cluster.start()
+        except BaseException:
+            cluster.show_logs()
+            raise
+
+    def operation(self, cluster, n):
+        begun = cluster.http().post("/computations/", {"kind": "primes", "params": {"n": n}}, Prefer="respond-async")
+        self.assertEqual(begun.status, 202, begun.body)
+        return begun.header("location")
+
+    def all_at_once_refused(self, kinds):
+        """503 for every kind, without waiting for anything, and with what to do."""
+        longest = 0
+        for kind in kinds.requests:
+            response, took = kinds.ask(kind)
+            self.assertEqual((kind, response.status, response.header("retry-after")), (kind, 503, "1"), response.body)
+            self.assertIn("no Kafka broker can be reached", response.json()["detail"])
+            longest = max(longest, took)
+        self.assertLess(longest, AT_ONCE * SLACK)
+        return longest
+
+    def all_served_again(self, cluster, kinds, seconds):
+        """By the same gateway and workers."""
+        began = time.monotonic()
+        ready = Kinds(cluster.port(), "/operations/x", 1)
+        wait_for("the gateway to be ready", lambda: cluster.http().get("/health/ready").status == 200, seconds)
+        wait_for("items", lambda: ready.ask("read")[0].status in (200, 404), seconds)
+        wait_for("computations", lambda: ready.ask("look at a computation")[0].status == 404, seconds)
+        took = time.monotonic() - began
+        for kind in kinds.requests:
+            response, _ = kinds.ask(kind, Request_Timeout="50")
+            self.assertLess(response.status, 500, (kind, response.body))
+        return took
+
+    def test_frozen(self):
+        cluster = self.start()
+        port, gateway = cluster.port(), cluster.gateways[0]
+        done = self.operation(cluster, 1000)
+        self.assertEqual(cluster.http().get(done, Prefer="wait=20").json()["state"], "succeeded")
+        long = self.operation(cluster, 9_000_000_000)
+        wait_for("it to run", lambda: cluster.http().get(long).json()["state"] == "running")
+        stream = socket.create_connection(("127.0.0.1", port), 60 * SLACK)
+        self.addCleanup(stream.close)
+        stream.sendall(f"GET {long}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        heard = b""
+        while b"running" not in heard:
+            heard += stream.recv(65536)
+        polled = []
+        poll = threading.Thread(target=lambda: polled.append(cluster.http(timeout=60).get(long, Prefer="wait=6")))
+        poll.start()
+        time.sleep(0.5)
+        wake = freeze(cluster)
+        self.addCleanup(wake)
+        began = time.monotonic()
+        # what is asked before that is noticed
+        kinds, first = Kinds(port, done, 1000), []
+        threads = [threading.Thread(target=lambda kind=kind: first.append((kind, *kinds.ask(kind)))) for kind in kinds.requests]
+        for thread in threads:
+            thread.start()
+        wait_for("the gateway to notice", lambda: cluster.http().get("/health/ready").status == 503)
+        noticed = time.monotonic() - began
+        at_once = self.all_at_once_refused(Kinds(port, done, 2000))
+        for thread in threads:
+            thread.join()
+        for kind, response, took in first:
+            self.assertIn(response.status, (503, 504), (kind, response.body))
+            self.assertLess(took, 30 + SLACK if kind == "wait for an operation" else 5 + SLACK, kind)
+        poll.join()  # with what is known
+        self.assertEqual((polled[0].status, polled[0].json()["state"]), (200, "running"), polled[0].body)
+        self.assertEqual(cluster.http().get("/health/live").status, 200)
+        wake()
+        again = self.all_served_again(cluster, Kinds(port, done, 3000), 20)
+        print(f"frozen: noticed after {noticed:.2f} s, then every kind refused within {at_once * 1000:.1f} ms; all served "
+              f"{again:.2f} s after it woke; what waited: "
+              + ", ".join(f"{kind} {response.status} {took:.1f} s" for kind, response, took in sorted(first)), flush=True)
+        self.assertLess(noticed, NOTICED * SLACK)
+        # who listens to events all the while hears of the end
+        self.assertEqual(cluster.http().delete(long).status, 202)
+        while b"\r\n0\r\n\r\n" not in heard:
+            piece = stream.recv(65536)
+            self.assertTrue(piece, heard)
+            heard += piece
+        self.assertIn(b"cancelled", heard)
+        self.assertTrue(gateway.running() and cluster.item_workers[0].running())
