@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 import unittest
 
@@ -13,8 +14,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "component"
 
 import http_client
 from cluster import Cluster
+from kinds import Kinds
 from processes import BUILD, SLACK, Process, wait_for
 from test_scaling import Load, item
+from test_unreachable import Unreachable
 
 
 class Outages(unittest.TestCase):
@@ -81,6 +84,39 @@ class Outages(unittest.TestCase):
             finally:
                 os.kill(pid, signal.SIGCONT)
         self.under_load(cluster, freeze)
+
+
+class Gone(Unreachable):
+    """Kafka is killed, and started again with what it had: what waits, and what comes meanwhile."""
+
+    weight = 35
+    test_frozen = None
+
+    def test_killed(self):
+        cluster = self.start()
+        done = self.operation(cluster, 1000)
+        self.assertEqual(cluster.http().get(done, Prefer="wait=20").json()["state"], "succeeded")
+        self.assertEqual(cluster.http().post("/items/", item(3000, "n")).status, 200)
+        long = self.operation(cluster, 9_000_000_000)
+        polled = []
+        poll = threading.Thread(target=lambda: polled.append(cluster.http(timeout=60).get(long, Prefer="wait=6")))
+        poll.start()
+        time.sleep(1)
+        pid = int((pathlib.Path(cluster.broker.dir) / "kafka.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        wait_for("the gateway to notice", lambda: cluster.http().get("/health/ready").status == 503)
+        noticed = time.monotonic() - began
+        at_once = self.all_at_once_refused(Kinds(cluster.port(), done, 2000))
+        poll.join()
+        self.assertEqual((polled[0].status, polled[0].json()["state"]), (200, "running"), polled[0].body)
+        self.assertEqual(cluster.http().get("/health/live").status, 200)
+        cluster.broker.start(keep=True)
+        again = self.all_served_again(cluster, Kinds(cluster.port(), done, 3000), 30)
+        print(f"killed: noticed after {noticed:.2f} s, then every kind refused within {at_once * 1000:.1f} ms; all served {again:.2f} s "
+              f"after Kafka's start", flush=True)
+        self.assertLess(noticed, 1 * SLACK)
+        self.assertIn(cluster.http().delete(long).status, (202, 409))
 
 
 class Topics(unittest.TestCase):
