@@ -20,6 +20,7 @@
 #define ENVELOPE_TYPE_MAX       64
 #define ENVELOPE_KEY_MAX        256
 #define ENVELOPE_CORRELATION_MAX 256
+#define ENVELOPE_AUTH_ID_MAX     128
 /** Keys of the event log that are no entity's. */
 #define ENVELOPE_CLAIM_KEY_PREFIX    "__claim/"
 #define ENVELOPE_ATTEMPTS_KEY_PREFIX "__attempts/"
@@ -37,6 +38,7 @@ struct command {
     struct slice type, id, source, subject, time, content_type;
     int64_t expiry_ms; /* wall clock, Unix epoch; 0: none */
     struct slice idempotency_key, traceparent, tracestate, if_match;
+    struct slice auth_type, auth_id; /* who asked (CloudEvents Auth Context): for handlers that care and for the record */
     struct reply_address reply;
 };
 

@@ -29,6 +29,8 @@ static const struct field command_fields[] = {
     FIELD("traceparent", command_wire, cmd.traceparent),
     FIELD("tracestate", command_wire, cmd.tracestate),
     FIELD("if-match", command_wire, cmd.if_match),
+    FIELD("ce_authtype", command_wire, cmd.auth_type),
+    FIELD("ce_authid", command_wire, cmd.auth_id),
     FIELD("kafka_replyTopic", command_wire, cmd.reply.topic),
     FIELD("kafka_replyPartition", command_wire, reply_partition),
     FIELD("kafka_correlationId", command_wire, cmd.reply.correlation),
@@ -145,6 +147,16 @@ static bool settle_address(struct reply_address *address, struct slice partition
     return !partition.p || read_partition(partition, &address->partition);
 }
 
+/* A principal that is not one is nobody: half of a name could be another's. */
+static void settle_principal(struct command *cmd)
+{
+    bool good = cmd->auth_id.len >= 1 && cmd->auth_id.len <= ENVELOPE_AUTH_ID_MAX && utf8_is_text(cmd->auth_id);
+    if (!good)
+        cmd->auth_id = SLICE_NONE;
+    if (cmd->auth_type.len > ENVELOPE_TYPE_MAX || !utf8_is_text(cmd->auth_type))
+        cmd->auth_type = SLICE_NONE;
+}
+
 /* What breaks a rule becomes absent, so that a caller may use the rest; the first broken rule is the error.
  */
 static enum envelope_error settle_command(struct command_wire *wire)
@@ -171,6 +183,7 @@ static enum envelope_error settle_command(struct command_wire *wire)
         cmd->type = SLICE_NONE;
         error = ENVELOPE_BAD_TYPE;
     }
+    settle_principal(cmd);
     fields_limit_trace(&cmd->traceparent, &cmd->tracestate);
     return error;
 }

@@ -46,6 +46,8 @@ static const char *const names[] = {
     "reply-retry-after",
     "ce_commandpartition",
     "ce_commandoffset",
+    "ce_authtype",
+    "ce_authid",
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -103,6 +105,8 @@ static void check_command(const struct record *rec)
     assert(slice_equal(cmd.reply.topic, back.reply.topic) &&
            slice_equal(cmd.reply.correlation, back.reply.correlation));
     assert(slice_equal(cmd.traceparent, back.traceparent) && slice_equal(cmd.if_match, back.if_match));
+    assert(cmd.auth_id.len <= ENVELOPE_AUTH_ID_MAX && slice_equal(cmd.auth_id, back.auth_id) &&
+           slice_equal(cmd.auth_type, back.auth_type));
     /* A partition above 800 million may have four digits for its four bytes; no cluster has such. */
     assert(cmd.reply.partition == back.reply.partition || cmd.reply.partition > 800000000);
 }

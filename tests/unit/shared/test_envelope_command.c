@@ -32,6 +32,8 @@ static struct command random_command(void)
         .idempotency_key = random_slice(),
         .traceparent = random_slice(),
         .if_match = random_slice(),
+        .auth_type = random_of(types, COUNT(types)),
+        .auth_id = random_of(ids, COUNT(ids)),
         .reply = {.topic = random_of(topics, COUNT(topics)), .partition = -1},
     };
     cmd.tracestate = cmd.traceparent.p ? random_slice() : SLICE_NONE;
@@ -57,6 +59,8 @@ static void assert_same_command(const struct command *a, const struct command *b
     assert_slice(a->traceparent, b->traceparent);
     assert_slice(a->tracestate, b->tracestate);
     assert_slice(a->if_match, b->if_match);
+    assert_slice(a->auth_type, b->auth_type);
+    assert_slice(a->auth_id, b->auth_id);
     assert_slice(a->reply.topic, b->reply.topic);
     assert_int_equal(a->reply.partition, b->reply.partition);
     assert_slice(a->reply.correlation, b->reply.correlation);
@@ -89,9 +93,11 @@ static void a_full_command_has_these_headers(void **state)
                                 .traceparent = SLICE("00-1-2-01"),
                                 .tracestate = SLICE("a=b"),
                                 .if_match = SLICE("\"3\""),
+                                .auth_type = SLICE("api_key"),
+                                .auth_id = SLICE("alice"),
                                 .reply = {SLICE("replies"), 258, SLICE("\x01\xff")}};
     envelope_encode_command(&cmd, &headers);
-    assert_int_equal(headers.count, 15);
+    assert_int_equal(headers.count, 17);
     assert_header(&headers, "ce_type", SLICE("item.put"));
     assert_header(&headers, "ce_id", SLICE("id-1"));
     assert_header(&headers, "ce_specversion", SLICE("1.0"));
@@ -104,6 +110,8 @@ static void a_full_command_has_these_headers(void **state)
     assert_header(&headers, "traceparent", SLICE("00-1-2-01"));
     assert_header(&headers, "tracestate", SLICE("a=b"));
     assert_header(&headers, "if-match", SLICE("\"3\""));
+    assert_header(&headers, "ce_authtype", SLICE("api_key"));
+    assert_header(&headers, "ce_authid", SLICE("alice"));
     assert_header(&headers, "kafka_replyTopic", SLICE("replies"));
     assert_header(&headers, "kafka_replyPartition", (struct slice){"\0\0\1\2", 4});
     assert_header(&headers, "kafka_correlationId", SLICE("\x01\xff"));
@@ -245,6 +253,22 @@ static void an_oversized_trace_context_is_dropped(void **state)
     assert_null(cmd.tracestate.p);
 }
 
+static void a_principal_is_whole_or_nobody(void **state)
+{
+    char long_id[ENVELOPE_AUTH_ID_MAX + 1];
+    struct command cmd;
+    memset(long_id, 'x', sizeof(long_id));
+    assert_int_equal(decode_with("ce_authid", slice_make(long_id, ENVELOPE_AUTH_ID_MAX), &cmd), ENVELOPE_OK);
+    assert_int_equal(cmd.auth_id.len, ENVELOPE_AUTH_ID_MAX);
+    const struct slice bad[] = {slice_make(long_id, sizeof(long_id)), SLICE(""), SLICE("a\nb"), SLICE("a\xff")};
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        assert_int_equal(decode_with("ce_authid", bad[i], &cmd), ENVELOPE_OK);
+        assert_null(cmd.auth_id.p);
+    }
+    assert_int_equal(decode_with("ce_authtype", SLICE("a\nb"), &cmd), ENVELOPE_OK);
+    assert_null(cmd.auth_type.p);
+}
+
 /* ---- reply addresses ---- */
 
 static bool decode_address(struct slice topic, struct slice partition, struct slice correlation,
@@ -372,6 +396,7 @@ int main(void)
         cmocka_unit_test(a_deadline_beyond_all_years_is_the_last_moment_there_is),
         cmocka_unit_test(other_versions_of_cloudevents_are_refused),
         cmocka_unit_test(an_oversized_trace_context_is_dropped),
+        cmocka_unit_test(a_principal_is_whole_or_nobody),
         cmocka_unit_test(partitions_are_read_in_both_spellings),
         cmocka_unit_test(malformed_partitions_leave_the_topic),
         cmocka_unit_test(malformed_topics_leave_nothing),
