@@ -63,11 +63,36 @@ void draft_new_key(struct draft *draft, int64_t now_ms)
     draft->key = slice_make(uuid, ENVELOPE_UUID_SIZE - 1);
 }
 
+bool command_id_keyed(struct slice id, struct slice *ret_principal, struct slice *ret_rest)
+{
+    const size_t prefix = sizeof(COMMAND_KEYED_PREFIX) - 1;
+    if (id.len <= prefix || memcmp(id.p, COMMAND_KEYED_PREFIX, prefix) != 0)
+        return false;
+    struct slice rest = slice_make(id.p + prefix, id.len - prefix);
+    *ret_principal = SLICE_NONE;
+    *ret_rest = rest;
+    if (rest.p[0] < '0' || rest.p[0] > '9')
+        return true;
+    const char *colon = memchr(rest.p, ':', rest.len);
+    int64_t len;
+    if (!colon || !syntax_int64(slice_make(rest.p, (size_t)(colon - rest.p)), &len))
+        return false;
+    size_t left = rest.len - (size_t)(colon + 1 - rest.p);
+    if (len < 1 || (uint64_t)len >= left || colon[1 + len] != ':')
+        return false;
+    *ret_principal = slice_make(colon + 1, (size_t)len);
+    *ret_rest = slice_make(colon + 2 + len, left - (size_t)len - 1);
+    return true;
+}
+
 /* "idem:POST:/items:<key>": the same whichever gateway it meets, and with or without the trailing slash. */
 static bool idempotent_id(struct draft *draft, const struct request *req, struct answer *ret_answer)
 {
     struct buf id = {0};
-    buf_printf(&id, COMMAND_KEYED_PREFIX "%s:", request_method_name(req->method));
+    buf_append_text(&id, COMMAND_KEYED_PREFIX);
+    if (req->principal.len)
+        buf_printf(&id, "%zu:%.*s:", req->principal.len, SLICE_ARG(principal_slice(&req->principal)));
+    buf_printf(&id, "%s:", request_method_name(req->method));
     for (size_t i = 0; i < req->segment_count; i++) {
         buf_append_text(&id, "/");
         buf_append_slice(&id, req->segments[i]);
@@ -163,6 +188,8 @@ void command_fill(const struct draft *draft, const struct request *req, const st
         .traceparent = traced ? parent : SLICE_NONE,
         .tracestate = traced && state.len <= TRACESTATE_MAX ? state : SLICE_NONE,
         .if_match = request_header(req, "If-Match"),
+        .auth_type = slice_of(req->principal.type),
+        .auth_id = principal_slice(&req->principal),
         .reply = {slice_of(origin->replies_topic), origin->reply_partition, correlation},
     };
 }

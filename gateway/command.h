@@ -10,8 +10,14 @@
 
 struct route;
 
-/** The command id of a request with an Idempotency-Key begins so; then <method>:<path>:<key>. */
+/**
+ * The command id of a request with an Idempotency-Key: "idem:<method>:<path>:<key>", and where it is known who asks
+ * "idem:<bytes of the principal>:<principal>:<method>:<path>:<key>". A method does not begin with a digit and the length says
+ * where the principal ends, so no two principals have an id in common, nor one with nobody.
+ */
 #define COMMAND_KEYED_PREFIX "idem:"
+/** Takes such an id apart: whose it is (absent: nobody's), and "<method>:<path>:<key>". False: it is none. */
+bool command_id_keyed(struct slice id, struct slice *ret_principal, struct slice *ret_rest) __attribute__((warn_unused_result));
 
 /** A command being made. Zero-initialised is valid; draft_clear() between two requests keeps its memory. */
 struct draft {

@@ -102,11 +102,21 @@ bool operation_is_running(const struct received *received)
            memcmp(received->body.p, running, sizeof(running) - 1) == 0;
 }
 
+/* Keys are easy to guess, so whoever has to say who they are is only told about their own. */
+static bool may_ask(const struct principal *principal, struct slice command_id)
+{
+    struct slice owner, rest;
+    const struct slice prefix = SLICE(COMMAND_KEYED_PREFIX);
+    if (!principal->len || command_id.len < prefix.len || memcmp(command_id.p, prefix.p, prefix.len) != 0)
+        return true;
+    return command_id_keyed(command_id, &owner, &rest) && slice_equal(owner, principal_slice(principal));
+}
+
 static bool build(const struct request *req, const char *verb, struct draft *draft, struct answer *ret_answer)
 {
     struct operation_name name;
     draft->service = operation_parse(req->segments[1], &name) ? routes_service(name.service) : NULL;
-    if (!draft->service || !draft_set_key(draft, name.key) || !draft_set_type(draft, draft->service, verb)) {
+    if (!draft->service || !may_ask(&req->principal, name.command_id) || !draft_set_key(draft, name.key) || !draft_set_type(draft, draft->service, verb)) {
         answer_problem(ret_answer, 404, "There is no operation of that id: use the Location of a 202 answer as it is.");
         return false;
     }

@@ -44,6 +44,8 @@ void request_clear(struct request *req)
     req->query_count = 0;
     req->too_many_queries = false;
     req->segment_count = 0;
+    req->principal.type = NULL;
+    req->principal.len = 0;
     if (req->body.cap > BODY_KEPT)
         buf_done(&req->body);
     else

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "principal.h"
 #include "slice.h"
 
 #define REQUEST_HEADERS_MAX  100
@@ -52,6 +53,7 @@ struct request {
     size_t query_count;
     bool too_many_queries;
     struct buf body;
+    struct principal principal; /* who asks; access_check() sets it */
     /* the path, decoded by rules_split_path(): /items/7 and /items/7/ are both {"items", "7"} */
     struct slice segments[REQUEST_SEGMENTS_MAX];
     size_t segment_count;

@@ -136,10 +136,12 @@ static bool take(struct slice *s, const char *text)
 
 bool routes_entity_in_body(struct slice command_id)
 {
+    struct slice principal, keyed;
+    if (!command_id_keyed(command_id, &principal, &keyed))
+        return false;
     for (size_t i = 0; i < ROUTES; i++) {
-        struct slice rest = command_id;
-        if (routes[i].entity_in_body && take(&rest, COMMAND_KEYED_PREFIX) &&
-            take(&rest, request_method_name(routes[i].method)) && take(&rest, ":") &&
+        struct slice rest = keyed;
+        if (routes[i].entity_in_body && take(&rest, request_method_name(routes[i].method)) && take(&rest, ":") &&
             take(&rest, routes[i].pattern) && take(&rest, ":"))
             return true;
     }

@@ -151,6 +151,81 @@ static void an_idempotency_key_is_the_commands_identity(void **unused)
     assert_int_equal(prepare(), 400);
 }
 
+static void ask_as(const char *principal, const char *key)
+{
+    make_request(&req, "POST", "/items/");
+    req.principal.type = principal ? "api_key" : NULL;
+    req.principal.len = principal ? strlen(principal) : 0;
+    memcpy(req.principal.text, principal ? principal : "", req.principal.len);
+    set_body(&req, "{\"id\":1,\"name\":\"n\",\"description\":\"d\"}");
+    add_header(&req, "Idempotency-Key", key);
+}
+
+static void each_principal_has_keys_of_its_own(void **unused)
+{
+    ask_as("alice", "k");
+    assert_int_equal(prepare(), 0);
+    assert_slice(fill().id, "idem:5:alice:POST:/items:k");
+    assert_slice(fill().idempotency_key, "k");
+    assert_slice(fill().auth_type, "api_key");
+    assert_slice(fill().auth_id, "alice");
+    ask_as("jwt:a:POST:/items:", "k"); /* whatever a subject is called */
+    assert_int_equal(prepare(), 0);
+    assert_slice(fill().id, "idem:18:jwt:a:POST:/items::POST:/items:k");
+    ask_as(NULL, "k");
+    assert_int_equal(prepare(), 0);
+    assert_slice(fill().id, "idem:POST:/items:k");
+    assert_null(fill().auth_id.p);
+    assert_null(fill().auth_type.p);
+}
+
+static void what_does_not_fit_is_refused(void **unused)
+{
+    char name[ENVELOPE_AUTH_ID_MAX + 1], key[SYNTAX_IDEMPOTENCY_KEY_MAX + 1];
+    memset(name, 'n', sizeof(name) - 1);
+    memset(key, 'k', sizeof(key) - 1);
+    name[sizeof(name) - 1] = key[sizeof(key) - 1] = '\0';
+    ask_as(name, key);
+    assert_int_equal(prepare(), 400);
+    assert_true(body_has(&answer, "shorter key"));
+    key[200] = '\0';
+    ask_as(name, key);
+    assert_int_equal(prepare(), 0);
+}
+
+static void ids_are_taken_apart(void **unused)
+{
+    static const struct {
+        const char *id, *principal, *rest; /* no rest: it is none */
+    } cases[] = {
+        {"idem:POST:/items:k", NULL, "POST:/items:k"},
+        {"idem:5:alice:POST:/items:k", "alice", "POST:/items:k"},
+        {"idem:7:a:b:c:d:POST:/:k", "a:b:c:d", "POST:/:k"},
+        {"idem:1:a:", "a", ""},
+        {"idem:x", NULL, "x"},
+        {"idem:6:alice:POST:/items:k", NULL, NULL},
+        {"idem:4:alice:POST:/items:k", NULL, NULL},
+        {"idem:0::POST:/items:k", NULL, NULL},
+        {"idem:05:alice:POST:/items:k", NULL, NULL},
+        {"idem:99:alice", NULL, NULL},
+        {"idem:5:alice", NULL, NULL},
+        {"idem:9223372036854775807:a:", NULL, NULL},
+        {"idem:99999999999999999999:a:", NULL, NULL},
+        {"idem:5", NULL, NULL},
+        {"idem:", NULL, NULL},
+        {"idem", NULL, NULL},
+        {"", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct slice principal, rest;
+        assert_int_equal(command_id_keyed(slice_of(cases[i].id), &principal, &rest), cases[i].rest != NULL);
+        if (!cases[i].rest)
+            continue;
+        assert_slice(rest, cases[i].rest);
+        assert_true(slice_equal(principal, slice_of(cases[i].principal)));
+    }
+}
+
 static void two_commands_have_two_ids(void **unused)
 {
     char first[36];
@@ -260,6 +335,9 @@ int main(void)
         cmocka_unit_test_teardown(ids_in_the_path_have_one_spelling, teardown),
         cmocka_unit_test_teardown(lists_ask_each_partition_for_a_page, teardown),
         cmocka_unit_test_teardown(an_idempotency_key_is_the_commands_identity, teardown),
+        cmocka_unit_test_teardown(each_principal_has_keys_of_its_own, teardown),
+        cmocka_unit_test_teardown(what_does_not_fit_is_refused, teardown),
+        cmocka_unit_test_teardown(ids_are_taken_apart, teardown),
         cmocka_unit_test_teardown(two_commands_have_two_ids, teardown),
         cmocka_unit_test_teardown(a_repeated_computation_has_the_same_id, teardown),
         cmocka_unit_test_teardown(computations_have_a_kind_and_params, teardown),

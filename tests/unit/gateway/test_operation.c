@@ -85,6 +85,42 @@ static void the_question_goes_to_its_service(void **unused)
     answer_done(&answer);
 }
 
+/* The status of asking about that command as `principal`; 0: it may. */
+static int ask(const char *principal, const char *command_id)
+{
+    static struct request req;
+    static struct draft draft;
+    struct answer answer = {0};
+    struct buf path = {0};
+    buf_append_text(&path, "/operations/");
+    operation_write(&path, SLICE("item"), slice_of(command_id), SLICE("7"));
+    buf_append(&path, "", 1);
+    make_request(&req, "GET", path.data);
+    req.principal.len = strlen(principal);
+    memcpy(req.principal.text, principal, req.principal.len);
+    draft_clear(&draft);
+    int status = operation_build_get(&req, 0, &draft, &answer) ? 0 : answer.status;
+    draft_clear(&draft);
+    answer_clear(&answer);
+    assert_true(operation_build_cancel(&req, 0, &draft, &answer) == (status == 0));
+    draft_done(&draft);
+    request_done(&req);
+    answer_done(&answer);
+    buf_done(&path);
+    return status;
+}
+
+static void keys_of_others_are_not_told_about(void **unused)
+{
+    assert_int_equal(ask("alice", "idem:5:alice:POST:/items:k"), 0);
+    assert_int_equal(ask("alice", "idem:3:bob:POST:/items:k"), 404);
+    assert_int_equal(ask("alice", "idem:11:alice:POST::POST:/items:k"), 404);
+    assert_int_equal(ask("alice", "idem:POST:/items:k"), 404); /* nobody's */
+    assert_int_equal(ask("alice", "idem:4:alice:POST:/items:k"), 404);
+    assert_int_equal(ask("alice", "my-command-1"), 0); /* not made of a key */
+    assert_int_equal(ask("", "idem:3:bob:POST:/items:k"), 0); /* access control is off */
+}
+
 static void the_answer_gets_its_id(void **unused)
 {
     static struct request req;
@@ -113,6 +149,7 @@ int main(void)
         cmocka_unit_test(ids_go_both_ways),            cmocka_unit_test(anybody_can_write_one),
         cmocka_unit_test(others_are_none),             cmocka_unit_test(accepted_says_where_to_look),
         cmocka_unit_test(the_question_goes_to_its_service), cmocka_unit_test(the_answer_gets_its_id),
+        cmocka_unit_test(keys_of_others_are_not_told_about),
     };
     return cmocka_run_group_tests_name("operation", tests, NULL, NULL);
 }

@@ -55,6 +55,9 @@ static void ids_of_which_the_path_names_no_entity(void **unused)
     assert_false(routes_entity_in_body(SLICE("idem:PUT:/items:k")));
     assert_false(routes_entity_in_body(SLICE("idem:POST:/computations:k")));
     assert_false(routes_entity_in_body(SLICE("POST:/items:k")));
+    assert_true(routes_entity_in_body(SLICE("idem:5:alice:POST:/items:k")));
+    assert_false(routes_entity_in_body(SLICE("idem:6:alice:POST:/items:k")));
+    assert_false(routes_entity_in_body(SLICE("idem:13:POST:/items:k:PUT:/items/1:k")));
     assert_false(routes_entity_in_body(SLICE_NONE));
     const char *services[ROUTES_SERVICES_MAX];
     assert_true(routes_service_binds("item"));
