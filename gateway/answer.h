@@ -15,7 +15,7 @@
 #include "envelope.h"
 #include "slice.h"
 
-#define ANSWER_HEADERS_MAX 12
+#define ANSWER_HEADERS_MAX 20
 
 /** Zero-initialised is a valid answer not given yet (status 0). */
 struct answer {

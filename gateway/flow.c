@@ -68,7 +68,7 @@ static bool throttle(struct flow *flow, struct exchange *x, int64_t now_ns)
     struct admission *admission = flow->admission;
     if (!admission || !admission->throttle || x->route->local)
         return true;
-    struct slice client = admission_client(admission, &x->req, SLICE_NONE, slice_make((const char *)x->peer, x->peer_len));
+    struct slice client = admission_client(admission, &x->req, principal_slice(&x->req.principal), slice_make((const char *)x->peer, x->peer_len));
     x->throttled = throttle_take(admission->throttle, client, now_ns);
     x->limited = true;
     if (x->throttled.allowed)
@@ -78,11 +78,19 @@ static bool throttle(struct flow *flow, struct exchange *x, int64_t now_ns)
     return false;
 }
 
+/* Is there a route, and may this caller take it? What is not there is also only told to those who may ask. */
+static bool may_enter(struct flow *flow, struct exchange *x)
+{
+    bool found = find_route(flow, x);
+    bool open = (found && x->route->open) || cors_is_preflight(&flow->cors, &x->req);
+    return (open || access_check(flow->access, &x->req, clock_wall_ms() / 1000, &x->answer)) && found;
+}
+
 /* What can be said before the body is here. */
 static bool check(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     if (!rules_check_message(&x->req, &flow->limits, &x->answer) || !rules_split_path(&x->req, &x->answer) ||
-        (flow->guard && !flow->guard(flow->local_context, &x->req, &x->answer)) || !find_route(flow, x) ||
+        (flow->guard && !flow->guard(flow->local_context, &x->req, &x->answer)) || !may_enter(flow, x) ||
         !throttle(flow, x, now_ns))
         return false;
     if (routes_takes_body(x->route) && !rules_check_body_type(&x->req, &x->answer))

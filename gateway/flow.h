@@ -13,6 +13,8 @@
 #define ROUNDTRIP_GATEWAY_FLOW_H
 
 #include "admission.h"
+#include "access.h"
+#include "cors.h"
 #include "exchange.h"
 #include "idempotency.h"
 #include "link.h"
@@ -27,6 +29,8 @@ struct flow {
     void *local_context; /* of routes that need no worker */
     /* May it be asked at all? False: the answer to give. NULL: everybody may. */
     bool (*guard)(void *local_context, const struct request *req, struct answer *ret_answer);
+    const struct access *access; /* NULL: off */
+    struct cors cors;
     struct rules_limits limits;
     int64_t deadline_ms, max_deadline_ms;
     int64_t async_deadline_ms; /* of a command whose caller does not wait */

@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "admin.h"
 #include "admission.h"
 #include "clock.h"
@@ -29,6 +30,7 @@
 #include "replies.h"
 #include "settings.h"
 #include "survey.h"
+#include "tls.h"
 
 /** From the end of drain-delay to the 503s, then to having written them, in ms: together well below 5 s. */
 #define DRAIN_MS 4000
@@ -90,6 +92,8 @@ struct gateway {
     struct loop loop; /* of the main thread */
     char instance[64];
     struct bus_settings bus;
+    struct access *access;
+    struct tls *tls;
     struct stats stats;
     struct health health;
     struct pending *pending;
@@ -196,6 +200,8 @@ static int open_http(struct gateway *gateway)
     gateway->flow = (struct flow){
         .routes = &routes_public,
         .local_context = &gateway->health,
+        .access = gateway->access,
+        .cors = gateway->flow.cors,
         .limits = {(size_t)config_int(config, "max-header"), (size_t)config_int(config, "max-body")},
         .deadline_ms = config_int(config, "deadline"),
         .max_deadline_ms = config_int(config, "max-deadline"),
@@ -214,6 +220,7 @@ static int open_http(struct gateway *gateway)
     };
     const struct pool_options options = {
         .flow = &gateway->flow,
+        .tls = gateway->tls,
         .threads = (unsigned)config_int(config, "http-threads"),
         .max_connections = (unsigned)config_int(config, "max-connections"),
         .idle_timeout_s = (unsigned)(config_int(config, "idle-timeout") / 1000),
@@ -236,7 +243,21 @@ static int open_listener(struct gateway *gateway)
     if (err)
         log_error("cannot listen; choose another with --listen and --port", "address=%s port=%d error=\"%s\"",
                   host, port, strerror(-err));
+    else if (gateway->tls)
+        listener_use_tls(&gateway->listener);
     return err;
+}
+
+/* Who may call, and how. Before anything is opened: a wrong file is a mistake that should cost no time. */
+static int open_access(struct gateway *gateway)
+{
+    const char *wrong = cors_parse(config_string(gateway->config, "cors-origins"), &gateway->flow.cors);
+    if (wrong) {
+        log_error("cannot tell whose pages may ask", "error=\"%s\"", wrong);
+        return -EINVAL;
+    }
+    int err = access_open(gateway->config, &gateway->access);
+    return err ? err : tls_open(gateway->config, &gateway->tls);
 }
 
 /* Waits for news or a signal; false when it is time to stop. */
@@ -260,9 +281,9 @@ static void serve(struct gateway *gateway)
     const char *admin = admin_url(gateway->admin);
     snprintf(text, sizeof(text), admin ? "%s\nadmin %s\n" : "%s\n", gateway->listener.url, admin);
     log_info("listening", "url=%s instance=%s", gateway->listener.url, gateway->instance);
-    if (!listener_is_loopback(config_string(gateway->config, "listen")))
-        log_warn("listening beyond this machine without access control; put it behind something that has it",
-                 "url=%s", gateway->listener.url);
+    const char *advice = access_advice(gateway->access, gateway->tls);
+    if (advice && !listener_is_loopback(config_string(gateway->config, "listen")))
+        log_warn(advice, "url=%s", gateway->listener.url);
     while (wait_for_news(gateway, clock_mono_ns() + INT64_C(60000000000))) {
         if (said || !health_has(&gateway->health, HEALTH_ALL))
             continue;
@@ -399,6 +420,8 @@ int gateway_run(const struct config *config)
         return 1;
     err = open_loop(&gateway);
     if (!err)
+        err = open_access(&gateway);
+    if (!err)
         err = open_listener(&gateway);
     if (err)
         goto out_loop;
@@ -432,6 +455,8 @@ out_pending:
     pending_free(gateway.pending);
     listener_close(&gateway.listener);
 out_loop:
+    access_free(gateway.access);
+    tls_free(gateway.tls);
     close_loop(&gateway);
     lifecycle_close(&gateway.life);
     return err || replies_fatal(&gateway.replies) ? 1 : 0;

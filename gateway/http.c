@@ -191,6 +191,7 @@ static enum MHD_Result give_answer(struct http *http, struct exchange *x)
     if (!response)
         return MHD_NO;
     bool ok = true;
+    cors_mark(&http->options.flow->cors, &x->req, answer);
     for (size_t i = 0; i < answer->header_count; i++)
         ok &= MHD_add_response_header(response, answer->headers[i].name, answer_header_value(answer, i)) ==
               MHD_YES;
@@ -316,6 +317,12 @@ int http_open(const struct http_options *options, struct http **ret_http)
     if (!http)
         return -ENOMEM;
     http->options = *options;
+    if (options->tls && MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES) {
+        log_error("this libmicrohttpd was built without GnuTLS: use Debian's, or leave tls-cert and tls-key out", "version=%s",
+                  MHD_get_version());
+        free(http);
+        return -ENOTSUP;
+    }
     size_t memory = CONNECTION_MEMORY(options->flow->limits.header_bytes);
     struct MHD_OptionItem items[] = {
         {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, NULL},
@@ -326,9 +333,14 @@ int http_open(const struct http_options *options, struct http **ret_http)
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, http},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)note_target, http},
+        {options->tls ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, options->tls ? (void *)tls_certificate(options->tls) : NULL},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, options->tls ? (void *)tls_key(options->tls) : NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+    if (options->tls)
+        flags |= MHD_USE_TLS;
     http->daemon =
         MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     if (!http->daemon) {

@@ -16,11 +16,13 @@
 #include <sys/socket.h>
 
 #include "flow.h"
+#include "tls.h"
 
 struct http;
 
 struct http_options {
     struct flow *flow;
+    const struct tls *tls;   /* NULL: http */
     unsigned idle_timeout_s; /* a connection that neither sends nor waits is closed after this */
     void (*active)(void *arg, int change); /* +1: a request has begun, -1: it is over */
     void (*closed)(void *arg);             /* a connection is */

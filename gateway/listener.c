@@ -53,6 +53,13 @@ static void write_url(struct listener *listener)
     snprintf(listener->url, sizeof(listener->url), brackets ? "http://[%s]:%u" : "http://%s:%u", host, port);
 }
 
+void listener_use_tls(struct listener *listener)
+{
+    char rest[sizeof(listener->url)];
+    snprintf(rest, sizeof(rest), "%s", listener->url + strlen("http"));
+    snprintf(listener->url, sizeof(listener->url), "https%.*s", (int)sizeof(rest) - 6, rest);
+}
+
 static int bind_one(const struct addrinfo *info)
 {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -30,6 +30,8 @@ bool listener_is_loopback(const char *host);
  * until start. */
 int listener_open(struct listener *listener, const char *host, uint16_t port)
     __attribute__((warn_unused_result));
+/** What comes will be https: says so in the URL. */
+void listener_use_tls(struct listener *listener);
 /** Begins to accept. 0 or -errno. */
 int listener_start(struct listener *listener, listener_fn *accepted, void *arg)
     __attribute__((warn_unused_result));

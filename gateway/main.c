@@ -3,13 +3,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "admin.h"
 #include "gateway.h"
 #include "settings.h"
 
 int main(int argc, char **argv)
 {
-    static const struct config_key *const tables[] = {settings_common, gateway_keys, admin_keys, NULL};
+    static const struct config_key *const tables[] = {settings_common, gateway_keys, access_keys, admin_keys, NULL};
     static const struct config_program program = {
         "roundtrip-gateway", "HTTP in, commands to Kafka, replies back to the client that waits.", tables};
     struct config *config;

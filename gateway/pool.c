@@ -160,6 +160,7 @@ static void *run(void *arg)
 static int member_start(struct member *member, struct pool *pool)
 {
     const struct http_options options = {.flow = pool->options.flow,
+                                         .tls = pool->options.tls,
                                          .idle_timeout_s = pool->options.idle_timeout_s,
                                          .active = on_active,
                                          .closed = on_closed,
@@ -298,12 +299,16 @@ void pool_cut(struct pool *pool)
 static void turn_away(struct pool *pool, int fd)
 {
     struct answer answer = {0};
+    stats_add(&pool->options.stats->turned_away);
+    if (pool->options.tls) { /* it would have to shake hands first */
+        close(fd);
+        return;
+    }
     answer_unavailable(&answer, 1,
                        "As many connections are open as this gateway takes: reuse them, or try again.");
     bypass_send(fd, &answer);
     close(fd);
     answer_done(&answer);
-    stats_add(&pool->options.stats->turned_away);
 }
 
 /* The thread with the fewest connections; NULL when all together have as many as are taken. */

@@ -16,6 +16,7 @@ struct pool;
 
 struct pool_options {
     struct flow *flow;
+    const struct tls *tls; /* NULL: http */
     unsigned threads; /* 0: as many as there are cores, at most 4 */
     unsigned max_connections;
     unsigned idle_timeout_s;

@@ -35,8 +35,8 @@ static const struct route routes[] = {
      .build = operation_build_get, .finish = operation_finish_stream},
     {METHOD_DELETE, "/operations/{id}", .type = "cancel", .build = operation_build_cancel, .finish = operation_finish},
 
-    {METHOD_GET, "/health/live", .local = health_live},
-    {METHOD_GET, "/health/ready", .local = health_ready},
+    {METHOD_GET, "/health/live", .open = true, .local = health_live},
+    {METHOD_GET, "/health/ready", .open = true, .local = health_ready},
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
