@@ -25,6 +25,7 @@ class Cluster:
         self.wanted = (gateways, item_workers, compute_workers, template)
         self.gateway_flags, self.worker_flags = list(gateway_flags), list(worker_flags)
         self.worker_environment = {}
+        self.tls = None  # the context for a gateway that speaks https
         self.trial_workers_wanted, self.trial_workers = trial_workers, []
         self.trial = self.folder / "trial"  # the trial workers' dependency
         self.broker = None
@@ -126,7 +127,7 @@ class Cluster:
         return [int(line.rstrip("/").rsplit(":", 1)[1]) for line in lines]
 
     def http(self, gateway=0, timeout=30.0):
-        return http_client.Http(self.port(gateway), timeout)
+        return http_client.Http(self.port(gateway), timeout, self.tls)
 
     def restart(self, process, kill=False, wipe_state=False):
         if kill:

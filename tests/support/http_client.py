@@ -21,9 +21,11 @@ class Response:
 
 
 class Http:
-    def __init__(self, port, timeout=30.0):
+    def __init__(self, port, timeout=30.0, tls=None):
+        """`tls`: an ssl.SSLContext, for https."""
         self.port = port
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+        self.connection = (http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=tls) if tls
+                           else http.client.HTTPConnection("127.0.0.1", port, timeout=timeout))
 
     def request(self, method, path, body=None, headers=None):
         """`body`: bytes or str as they are, anything else as JSON with its content type."""
