@@ -9,6 +9,7 @@
 #include "api_keys.h"
 #include "claims.h"
 #include "log.h"
+#include "seen.h"
 #include "token.h"
 
 const struct config_key access_keys[] = {
@@ -28,6 +29,7 @@ const struct config_key access_keys[] = {
 struct access {
     struct api_keys keys;
     struct token_key *token;
+    struct seen *seen; /* with `token` */
     struct claims_rules rules;
 };
 
@@ -73,6 +75,10 @@ static bool open_token(struct access *access, const char *path, struct keyfile_e
         keyfile_fail(error, "jwt-key: %s: %.300s", path, wrong.text);
         good = false;
     }
+    if (good && seen_new(&access->seen) != 0) {
+        keyfile_fail(error, "out of memory");
+        good = false;
+    }
     if (good) {
         warn_exposed("jwt-key", path, &file, token_key_is_secret(access->token));
         log_info("tokens are taken", "algorithm=%s issuer=\"%s\" audience=\"%s\"", token_key_algorithm(access->token),
@@ -109,6 +115,7 @@ void access_free(struct access *access)
         return;
     api_keys_done(&access->keys);
     token_key_free(access->token);
+    seen_free(access->seen);
     free(access);
 }
 
@@ -146,9 +153,18 @@ enum access_sent access_read(const struct request *req, struct slice *ret_creden
 
 static bool check_token(const struct access *access, struct slice token, int64_t now_s, struct principal *principal, const char **why)
 {
+    unsigned char digest[CRYPTO_SHA256_LEN];
     struct buf claims = {0};
-    bool good = token_open(access->token, token, &claims) && claims_check(buf_slice(&claims), &access->rules, now_s, principal, why);
+    int64_t until_s;
+    if (!crypto_sha256(token, digest))
+        return false;
+    if (seen_find(access->seen, digest, now_s, principal))
+        return true;
+    bool good = token_open(access->token, token, &claims) &&
+                claims_check(buf_slice(&claims), &access->rules, now_s, principal, &until_s, why);
     buf_done(&claims);
+    if (good)
+        seen_add(access->seen, digest, until_s, principal);
     return good;
 }
 

@@ -18,18 +18,22 @@ static struct json_object *member(struct json_object *claims, const char *name)
     return json_object_object_get_ex(claims, name, &value) ? value : NULL;
 }
 
+#define FOREVER_S INT64_C(253402300800) /* the year 10000; what is beyond need not fit */
+
 /* A NumericDate may have a fraction (RFC 7519 section 2). */
 static bool is_number(struct json_object *value)
 {
     return json_object_is_type(value, json_type_int) || json_object_is_type(value, json_type_double);
 }
 
-static const char *check_time(struct json_object *claims, int64_t now_s)
+static const char *check_time(struct json_object *claims, int64_t now_s, int64_t *ret_until_s)
 {
     struct json_object *expires = member(claims, "exp"), *begins;
     if (!is_number(expires))
         return "The token does not say until when it is valid (exp): ask for one that does.";
-    if (json_object_get_double(expires) + CLAIMS_LEEWAY_S <= (double)now_s)
+    double until_s = json_object_get_double(expires) + CLAIMS_LEEWAY_S;
+    *ret_until_s = until_s < (double)FOREVER_S ? (int64_t)(until_s > 0 ? until_s : 0) : FOREVER_S;
+    if (until_s <= (double)now_s)
         return "The token has expired: ask for a new one.";
     if (!json_object_object_get_ex(claims, "nbf", &begins))
         return NULL;
@@ -77,13 +81,13 @@ static const char *read_subject(struct json_object *claims, struct principal *re
 _Static_assert(ENVELOPE_AUTH_ID_MAX - (sizeof(CLAIMS_PRINCIPAL_PREFIX) - 1) == 124, "it stands in the sentence above");
 
 bool claims_check(struct slice json, const struct claims_rules *rules, int64_t now_s, struct principal *ret_principal,
-                  const char **ret_why)
+                  int64_t *ret_until_s, const char **ret_why)
 {
     struct json_error error;
     struct json_object *claims = json_parse_strict(json, &error);
     *ret_why = "The token's claims are not a JSON object.";
     if (json_object_is_type(claims, json_type_object)) {
-        *ret_why = check_time(claims, now_s);
+        *ret_why = check_time(claims, now_s, ret_until_s);
         if (!*ret_why)
             *ret_why = check_parties(claims, rules);
         if (!*ret_why)

@@ -19,10 +19,10 @@ struct claims_rules {
 };
 
 /**
- * `now_s` is Unix time. `exp` and `sub` must be there; `nbf`, `iss` and `aud` are checked as far as they and the rules are. False:
- * `*ret_why` is a sentence for the caller; static.
+ * `now_s` is Unix time. `exp` and `sub` must be there; `nbf`, `iss` and `aud` are checked as far as they and the rules are. True: the
+ * token is this principal's before `*ret_until_s`. False: `*ret_why` is a sentence for the caller; static.
  */
 bool claims_check(struct slice json, const struct claims_rules *rules, int64_t now_s, struct principal *ret_principal,
-                  const char **ret_why) __attribute__((warn_unused_result));
+                  int64_t *ret_until_s, const char **ret_why) __attribute__((warn_unused_result));
 
 #endif

@@ -9,6 +9,7 @@
 #define NOW 1000000
 
 static struct principal principal;
+static int64_t until_s;
 static struct claims_rules rules;
 
 /* NULL: it counts; else why not. */
@@ -16,7 +17,7 @@ static const char *check(const char *json)
 {
     const char *why = NULL;
     principal = (struct principal){0};
-    bool good = claims_check(slice_of(json), &rules, NOW, &principal, &why);
+    bool good = claims_check(slice_of(json), &rules, NOW, &principal, &until_s, &why);
     assert_true(good == (why == NULL) && good == (principal.len > 0));
     return why;
 }
@@ -37,13 +38,16 @@ static int setup(void **unused)
 static void time_is_checked_with_some_leeway(void **unused)
 {
     assert_null(check("{\"sub\":\"a\",\"exp\":1000001}"));
+    assert_int_equal(until_s, 1000031);
     assert_null(check("{\"sub\":\"a\",\"exp\":999971}")); /* clocks differ */
+    assert_int_equal(until_s, 1000001);
     assert_refused("{\"sub\":\"a\",\"exp\":999970}", "expired");
     assert_refused("{\"sub\":\"a\",\"exp\":0}", "expired");
     assert_refused("{\"sub\":\"a\",\"exp\":-9223372036854775808}", "expired");
     assert_null(check("{\"sub\":\"a\",\"exp\":9223372036854775807}"));
     assert_null(check("{\"sub\":\"a\",\"exp\":1000000.5}"));
     assert_null(check("{\"sub\":\"a\",\"exp\":1e300}"));
+    assert_int_equal(until_s, 253402300800);
     assert_refused("{\"sub\":\"a\"}", "exp");
     assert_refused("{\"sub\":\"a\",\"exp\":\"1000001\"}", "exp");
     assert_refused("{\"sub\":\"a\",\"exp\":null}", "exp");
