@@ -249,7 +249,7 @@ class Tls(WithFiles):
     def flags(cls, folder):
         cls.cert, cls.key = certificate(folder)
         keys = write_private(os.path.join(folder, "keys"), key_line("alice", ALICE))
-        return ["--tls-cert", cls.cert, "--tls-key", cls.key, "--api-keys", keys, "--max-connections", "80"]
+        return ["--tls-cert", cls.cert, "--tls-key", cls.key, "--api-keys", keys, "--max-connections", "80", "--idle-timeout", "3s"]
 
     @classmethod
     def setUpClass(cls):
@@ -382,6 +382,13 @@ class Tls(WithFiles):
             if n % 2:
                 s.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a hello
         self.assertEqual(self.ask("GET", "/items/1").status, 404)
+        for s in silent:  # and is cut off after the idle time
+            s.settimeout(20 * SLACK)
+            try:
+                while s.recv(100):  # an alert of TLS, that it closes
+                    pass
+            except ConnectionResetError:
+                pass
 
     def test_too_many_are_closed(self):
         port, kept = self.cluster.port(), []
