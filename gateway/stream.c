@@ -36,7 +36,7 @@ static int64_t interval_of(const struct stream_pace *pace, enum stream_about abo
     return about == STREAM_RUNNING || pace->interval_ns > STREAM_SILENCE_NS ? pace->interval_ns : STREAM_SILENCE_NS;
 }
 
-/* Turns lie a gap apart. When there are more of them than streams, those of streams that have gone are among them: it begins anew. */
+/* Turns lie a gap apart. More of them than streams: those of streams that have gone are among them, and it begins anew. */
 int64_t stream_turn_ns(struct stream_pace *pace, enum stream_about about, int64_t now_ns)
 {
     _Atomic int64_t *last = &pace->last_ns[about];
@@ -75,7 +75,7 @@ static enum stream_step take_reply(struct stream *stream, const struct received 
 {
     bool known = part->status == 200 || part->status == 202;
     if (!known)
-        return part->status == 404 || stream->about == STREAM_DECIDED ? STREAM_OVER : STREAM_QUIET; /* forgotten; or asked in vain */
+        return part->status == 404 || stream->about == STREAM_DECIDED ? STREAM_OVER : STREAM_QUIET; /* forgotten; in vain */
     if (operation_is_open(part) && hash_slice(part->body) == stream->told) {
         stream->about = operation_is_running(part) ? STREAM_RUNNING : STREAM_WAITING;
         return STREAM_QUIET;

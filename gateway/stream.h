@@ -3,11 +3,13 @@
  * What a stream of an operation's states does next: tell its client, ask the worker again, or wait. Decisions only, flow.c
  * acts; time is a parameter, clock_mono_ns().
  *
- * The end of an operation wakes its streams by itself (watch.h). Progress does not, so while it runs the worker is asked again
- * once in an interval; while it has not begun, whenever the stream has been silent for long. Each stream asks for itself: an answer shared among streams would need somebody to ask for the others,
- * a successor when that client leaves, and the others woken through their threads. Instead all streams of a gateway take
- * turns, so many a second at most: that bounds what they cost a worker whichever operations they are about. 5,000 streams hear
- * of progress every 10 s, and all of them of the end within 2.5 s.
+ * The end of an operation wakes its streams by itself (watch.h). Progress does not, so while it runs the worker is asked
+ * again once in an interval; while it has not begun, whenever the stream has been silent for long.
+ *
+ * Each stream asks for itself: an answer shared among streams would need somebody to ask for the others, a successor when
+ * that client leaves, and the others woken through their threads. Instead all streams of a gateway take turns, so many a
+ * second at most: that bounds what they cost a worker whichever operations they are about. 5,000 streams hear of progress
+ * every 10 s, and all of them of the end within 2.5 s.
  */
 #ifndef ROUNDTRIP_GATEWAY_STREAM_H
 #define ROUNDTRIP_GATEWAY_STREAM_H
