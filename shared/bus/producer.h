@@ -21,6 +21,7 @@ struct delivery {
     int64_t offset; /* -1: not known, though acknowledged (a retry of a batch the broker had already) */
     const char *error_text;
     bool maybe_written; /* with an error: the record may be in the log all the same */
+    bool too_large;     /* with an error: the topic takes no record of that size */
 };
 
 typedef void producer_delivered_fn(void *arg, const struct delivery *delivery);

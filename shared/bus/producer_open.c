@@ -24,6 +24,7 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *native, void *
     if (native->err) {
         delivery.error_text = rd_kafka_err2str(native->err);
         delivery.maybe_written = rd_kafka_message_status(native) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED;
+        delivery.too_large = native->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     } else {
         producer->acknowledged = true;
         atomic_store_explicit(&producer->connected, true, memory_order_relaxed);

@@ -2,18 +2,34 @@
 /* Counting failures by key, and the three phases; see breaker.h. */
 #include "worker/breaker.h"
 
+#include <stddef.h>
+
 #define PROBE_MAX_NS (INT64_C(30) * 1000000000)
 
-bool breaker_admits(struct breaker *breaker, const struct breaker_settings *settings, int64_t now_ns, int64_t *ret_at_ns)
+/* From when on a command may be the probe that was one `tried` times. */
+static int64_t turn_ns(const struct breaker *breaker, int tried)
+{
+    int behind = tried == 0 ? 0 : tried - breaker->tried + 1;
+    behind = behind < 0 ? 0 : behind > BREAKER_TURNS ? BREAKER_TURNS : behind;
+    return breaker->until_ns + behind * BREAKER_TURN_NS;
+}
+
+bool breaker_admits(struct breaker *breaker, const struct breaker_settings *settings, int tried, int64_t now_ns,
+                    int64_t *ret_at_ns)
 {
     if (breaker->phase == BREAKER_CLOSED)
         return true;
+    if (breaker->phase == BREAKER_OPEN && now_ns < turn_ns(breaker, tried)) {
+        *ret_at_ns = turn_ns(breaker, tried);
+        return false;
+    }
     if (now_ns < breaker->until_ns) {
-        *ret_at_ns = breaker->phase == BREAKER_OPEN ? breaker->until_ns : now_ns + settings->pause_ns / 4;
+        *ret_at_ns = now_ns + settings->pause_ns / 4;
         return false;
     }
     breaker->phase = BREAKER_PROBING; /* also when the last probe never said how it ended */
     breaker->until_ns = now_ns + PROBE_MAX_NS;
+    breaker->tried = tried;
     return true;
 }
 
@@ -25,26 +41,25 @@ static void note_key(struct breaker *breaker, uint64_t key, int64_t now_ns)
             place = i;
             break;
         }
-        if (breaker->failures[i].at_ns < breaker->failures[place].at_ns)
+        if (breaker->failures[i].failed < breaker->failures[place].failed)
             place = i;
     }
-    breaker->failures[place] = (struct breaker_failure){key, now_ns};
+    breaker->failures[place] = (struct breaker_failure){
+        .key = key, .at_ns = now_ns, .succeeded = breaker->succeeded, .failed = breaker->failed};
 }
 
-static int keys_within(const struct breaker *breaker, int64_t since_ns)
+/* The failure with which the last `keys` keys that failed began to; NULL: it is too long ago, or there were not so many. */
+static const struct breaker_failure *first_of(const struct breaker *breaker, int keys, int64_t since_ns)
 {
-    int keys = 0;
-    for (int i = 0; i < BREAKER_KEYS_MAX; i++)
-        keys += breaker->failures[i].at_ns > 0 && breaker->failures[i].at_ns > since_ns;
-    return keys;
-}
-
-static void turn_window(struct breaker *breaker, const struct breaker_settings *settings, int64_t now_ns)
-{
-    if (now_ns - breaker->window_began_ns < settings->window_ns)
-        return;
-    breaker->window_began_ns = now_ns;
-    breaker->succeeded = breaker->failed = 0;
+    for (int i = 0; i < BREAKER_KEYS_MAX; i++) {
+        const struct breaker_failure *failure = &breaker->failures[i];
+        int later = 0;
+        for (int k = 0; k < BREAKER_KEYS_MAX; k++)
+            later += breaker->failures[k].failed > failure->failed;
+        if (failure->at_ns > 0 && failure->at_ns > since_ns && later == keys - 1)
+            return failure;
+    }
+    return NULL;
 }
 
 static void open(struct breaker *breaker, int64_t pause_ns, int64_t now_ns)
@@ -62,10 +77,10 @@ bool breaker_failed(struct breaker *breaker, const struct breaker_settings *sett
     }
     if (breaker->phase == BREAKER_OPEN)
         return true;
-    turn_window(breaker, settings, now_ns);
     breaker->failed++;
     note_key(breaker, key, now_ns > 0 ? now_ns : 1);
-    if (keys_within(breaker, now_ns - settings->window_ns) < settings->keys || breaker->failed < breaker->succeeded)
+    const struct breaker_failure *first = first_of(breaker, settings->keys, now_ns - settings->window_ns);
+    if (!first || breaker->failed - first->failed + 1 < breaker->succeeded - first->succeeded)
         return false;
     open(breaker, settings->pause_ns, now_ns);
     return true;
@@ -79,12 +94,11 @@ void breaker_abandoned(struct breaker *breaker, int64_t now_ns)
     breaker->until_ns = now_ns;
 }
 
-bool breaker_succeeded(struct breaker *breaker, const struct breaker_settings *settings, int64_t now_ns)
+bool breaker_succeeded(struct breaker *breaker)
 {
-    turn_window(breaker, settings, now_ns);
     breaker->succeeded++;
     if (breaker->phase != BREAKER_PROBING)
         return false;
-    *breaker = (struct breaker){.window_began_ns = now_ns};
+    *breaker = (struct breaker){.phase = BREAKER_CLOSED};
     return true;
 }

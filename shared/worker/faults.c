@@ -26,7 +26,8 @@ static struct breaker *breaker_of(const struct work *work)
 
 /* ---- waiting ---- */
 
-static void put_aside(struct work *work, int64_t due_ns)
+/* With `count` its attempts are noted. The claim may end by that, and the work be gone. */
+static void put_aside(struct work *work, int64_t due_ns, bool count)
 {
     struct partition *p = work->partition;
     int64_t now_ns = clock_mono_ns(), left_ms = work->cmd.expiry_ms - ANSWER_MARGIN_MS - clock_wall_ms();
@@ -38,7 +39,8 @@ static void put_aside(struct work *work, int64_t due_ns)
     work_move(work, WORK_RETRYING);
     partition_table(work);
     work_queue_add(&p->retrying, work);
-    suspects_passed(work);
+    if (suspects_passed(work) || count) /* it did not end the process: nobody may find in the log that it might have */
+        faults_note(work);
 }
 
 static bool answer_is_due(const struct work *work)
@@ -63,14 +65,14 @@ bool faults_admit(struct work *work)
     int64_t at_ns;
     if (breaker->phase == BREAKER_CLOSED || work->cancelled || settle_expired(work))
         return true;
-    if (breaker_admits(breaker, &worker->breaker_settings, clock_mono_ns(), &at_ns)) {
+    if (breaker_admits(breaker, &worker->breaker_settings, work->probes, clock_mono_ns(), &at_ns)) {
         log_info("breaker tries one command", "operation=%s id=%.*s", work->op->type, SLICE_ARG(work->cmd.id));
         work->probe = true;
         return true;
     }
     if (work->reason.len == 0)
         buf_append_text(&work->reason, "its breaker is open");
-    put_aside(work, at_ns);
+    put_aside(work, at_ns, false);
     return false;
 }
 
@@ -173,12 +175,8 @@ static void announce(const struct work *work)
 
 static void count_success(struct work *work)
 {
-    struct worker *worker = work->partition->worker;
-    struct breaker *breaker = breaker_of(work);
     work->probe = false;
-    if (breaker->phase == BREAKER_CLOSED && breaker->failed == 0)
-        return;
-    if (!breaker_succeeded(breaker, &worker->breaker_settings, clock_mono_ns()))
+    if (!breaker_succeeded(breaker_of(work)))
         return;
     log_info("breaker closes: the operation works again", "operation=%s", work->op->type);
     announce(work);
@@ -190,6 +188,7 @@ static bool count_failure(struct work *work)
     struct worker *worker = work->partition->worker;
     struct breaker *breaker = breaker_of(work);
     enum breaker_phase before = breaker->phase;
+    work->probes += work->probe;
     work->probe = false;
     bool is_open = breaker_failed(breaker, &worker->breaker_settings, hash_slice(work->key), clock_mono_ns());
     if (is_open && before != BREAKER_OPEN) {
@@ -217,7 +216,7 @@ bool faults_postpone(struct work *work)
     if (permanent) {
         faults_abandon(work);
     } else if (count_failure(work)) {
-        put_aside(work, breaker_of(work)->until_ns);
+        put_aside(work, breaker_of(work)->until_ns, false);
         return true;
     }
     recall(work, now_ms);
@@ -230,8 +229,7 @@ bool faults_postpone(struct work *work)
         return false;
     }
     worker->count.retries++;
-    put_aside(work, clock_mono_ns() + delay_ms * CLOCK_NS_PER_MS);
-    faults_note(work); /* last: the claim may end by it, and the work with it */
+    put_aside(work, clock_mono_ns() + delay_ms * CLOCK_NS_PER_MS, true);
     return true;
 }
 

@@ -11,7 +11,7 @@
 
 #include "worker/runtime.h"
 
-/** May a command of that operation run now? False: it was put aside until its breaker lets it. */
+/** May a command of that operation run now? False: it was put aside until its breaker lets it, or is gone with its claim. */
 bool faults_admit(struct work *work);
 /** A handler has ended. True: the work waits for another attempt, or is gone with its claim. False: settle what was decided. */
 bool faults_postpone(struct work *work);

@@ -242,29 +242,57 @@ void partition_forward(struct work *work, int32_t to)
         recover_restart(work->partition, "a misplaced command could not be forwarded", RESTART_NS);
 }
 
-void partition_bury(struct work *work, struct slice reason)
+/* Sends the letter with as much of the command as work->omit leaves; -EMSGSIZE: that is too much for the producer. */
+static int send_letter(struct work *work)
 {
     struct worker *worker = work->partition->worker;
     struct headers headers;
     struct record rec;
-    letters_dead(work, worker->group, worker->dead_topic, reason, &headers, &rec);
-    log_warn("dead letter", "topic=%s partition=%d offset=%lld id=%.*s reason=\"%.*s\"", work->msg->rec.topic,
-             work->msg->rec.partition, (long long)work->msg->rec.offset, SLICE_ARG(work->cmd.id),
-             SLICE_ARG(reason));
-    work_move(work, WORK_BURYING);
-    worker->count.dead_letters++;
-    int err = send(work, worker->replies, &rec, &headers, "dead letter");
-    if (err == -EMSGSIZE) { /* with our headers it is too large: the origin headers say where the whole of it lies */
+    if (work->omit == OMIT_ALL)
+        letters_dead_bare(work, worker->group, worker->dead_topic, work->dead_reason, &headers, &rec);
+    else
+        letters_dead(work, worker->group, worker->dead_topic, work->dead_reason, &headers, &rec);
+    if (work->omit == OMIT_VALUE) { /* the origin headers say where the whole of it lies */
         rec.value = SLICE_NONE;
         headers_add(&headers, LETTERS_OMITTED, SLICE("value"));
-        err = send(work, worker->replies, &rec, &headers, "dead letter without its value");
     }
-    if (err == -EMSGSIZE) {
-        letters_dead_bare(work, worker->group, worker->dead_topic, reason, &headers, &rec);
-        err = send(work, worker->replies, &rec, &headers, "dead letter without its headers");
+    return send(work, worker->replies, &rec, &headers, "dead letter");
+}
+
+static void bury(struct work *work)
+{
+    int err = send_letter(work);
+    while (err == -EMSGSIZE && work->omit < OMIT_ALL) {
+        work->omit++;
+        err = send_letter(work);
     }
     if (err)
         recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);
+}
+
+void partition_bury(struct work *work, struct slice reason)
+{
+    log_warn("dead letter", "topic=%s partition=%d offset=%lld id=%.*s reason=\"%.*s\"", work->msg->rec.topic,
+             work->msg->rec.partition, (long long)work->msg->rec.offset, SLICE_ARG(work->cmd.id),
+             SLICE_ARG(reason));
+    work->dead_reason = reason;
+    work_move(work, WORK_BURYING);
+    work->partition->worker->count.dead_letters++;
+    bury(work);
+}
+
+static void buried(struct work *work, const struct delivery *delivery)
+{
+    if (!delivery->error_text) {
+        partition_answer(work);
+    } else if (delivery->too_large && work->omit < OMIT_ALL) { /* the topic's own limit, which only the broker knows */
+        work->omit++;
+        bury(work);
+    } else {
+        log_error("a dead letter was not written; nothing after it goes on until it is", "topic=%s id=%.*s error=\"%s\"",
+                  work->partition->worker->dead_topic, SLICE_ARG(work->cmd.id), delivery->error_text);
+        recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);
+    }
 }
 
 void partition_finish(struct work *work)
@@ -273,7 +301,7 @@ void partition_finish(struct work *work)
     work_move(work, WORK_FINISHED);
     if (work->msg && offsets_finish(&p->offsets, work->msg->rec.offset))
         p->floor_dirty = true;
-    suspects_passed(work);
+    (void)suspects_passed(work);
     work_release(work);
 }
 
@@ -304,10 +332,7 @@ void partition_delivered(void *arg, const struct delivery *delivery)
             partition_finish(work);
         break;
     case WORK_BURYING:
-        if (delivery->error_text)
-            recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);
-        else
-            partition_answer(work);
+        buried(work, delivery);
         break;
     default: /* REPLYING: a reply that failed is repeated when the caller repeats the command */
         partition_finish(work);

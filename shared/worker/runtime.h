@@ -106,10 +106,13 @@ struct work {
     bool cleared; /* suspects.c: its count stands in the log */
     int64_t first_attempt_ms, due_ns;
     bool probe;         /* its breaker waits for how it ends */
+    int probes;         /* how often it was one in vain */
     bool noted;         /* the log has a count of its attempts */
     struct buf reason;  /* of its last failure */
     const char *bury;   /* static: becomes a dead letter of that class before its answer leaves */
     const char *dead_class;
+    struct slice dead_reason; /* BURYING: static, or `reason` */
+    enum { OMIT_NOTHING, OMIT_VALUE, OMIT_ALL } omit; /* of its dead letter: what would make it too large */
     char retry_after[12];
 
     struct pool_task task;

@@ -108,13 +108,15 @@ void suspects_counted(struct work *note)
     dispatch_admitted(work);
 }
 
-void suspects_passed(struct work *work)
+bool suspects_passed(struct work *work)
 {
     struct worker *worker = work->partition->worker;
     if (worker->turn != work)
-        return;
+        return false;
+    bool counted = work->crashes > 0;
     worker->turn = NULL;
     work->crashes = 0;
+    return counted;
 }
 
 void suspects_pardon(struct partition *p)

@@ -22,8 +22,11 @@ void suspects_begin(struct partition *p);
 bool suspects_hold(struct work *work);
 /** A command's count stands in the log: its turn. `note` is the count. */
 void suspects_counted(struct work *note);
-/** The work has come through, or waits for something else: the next one's turn. */
-void suspects_passed(struct work *work);
+/**
+ * The work has come through, or waits for something else: the next one's turn. True: the log still says that it was at work when its
+ * process ended, if this one ends.
+ */
+bool suspects_passed(struct work *work);
 /** Whose turn is it? Runs handlers, so only between deliveries. */
 void suspects_tick(struct partition *p);
 /** An orderly stop: whoever is at work has not crashed. Appends. */

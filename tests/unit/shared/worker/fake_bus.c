@@ -240,6 +240,8 @@ void fake_land(struct producer *producer)
     land(producer, &producer->sent[i]);
 }
 
+static const char too_large[] = "too large";
+
 static void deliver(struct producer *producer, bool written, bool offset_known, const char *error_text)
 {
     size_t i = 0;
@@ -254,7 +256,8 @@ static void deliver(struct producer *producer, bool written, bool offset_known, 
                                 .partition = sent->copy->rec.partition,
                                 .offset = offset_known ? sent->offset : -1,
                                 .error_text = error_text,
-                                .maybe_written = error_text && written};
+                                .maybe_written = error_text && written,
+                                .too_large = error_text == too_large};
     partition_delivered(producer->worker, &delivery);
 }
 
@@ -271,6 +274,11 @@ void fake_acknowledge_blindly(struct producer *producer)
 void fake_fail(struct producer *producer)
 {
     deliver(producer, false, false, "failed by the test");
+}
+
+void fake_fail_too_large(struct producer *producer)
+{
+    deliver(producer, false, false, too_large);
 }
 
 void fake_fail_written(struct producer *producer)

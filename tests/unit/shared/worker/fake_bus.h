@@ -37,6 +37,8 @@ void fake_acknowledge(struct producer *producer);
 void fake_acknowledge_blindly(struct producer *producer);
 void fake_fail(struct producer *producer);
 void fake_fail_written(struct producer *producer);
+/** The broker says that the topic takes no record so large. */
+void fake_fail_too_large(struct producer *producer);
 /** The oldest record of the events producer that is not in the log reaches it; its delivery still waits. */
 void fake_land(struct producer *producer);
 /** The next send through `producer` returns `err`. */

@@ -14,7 +14,7 @@ static const struct breaker_settings settings = {.keys = 3, .window_ns = 10 * S,
 
 static struct breaker opened_at(int64_t now)
 {
-    struct breaker b = {.window_began_ns = now};
+    struct breaker b = {.phase = BREAKER_CLOSED};
     assert_false(breaker_failed(&b, &settings, 1, now));
     assert_false(breaker_failed(&b, &settings, 2, now));
     assert_true(breaker_failed(&b, &settings, 3, now));
@@ -34,7 +34,7 @@ static void several_keys_are_an_outage(void **state)
     struct breaker b = opened_at(20 * S);
     int64_t at = 0;
     assert_int_equal(b.phase, BREAKER_OPEN);
-    assert_false(breaker_admits(&b, &settings, 20 * S + 1, &at));
+    assert_false(breaker_admits(&b, &settings, 0, 20 * S + 1, &at));
     assert_int_equal(at, 21 * S);
 }
 
@@ -48,27 +48,61 @@ static void keys_that_failed_long_ago_do_not_count(void **state)
     assert_true(breaker_failed(&b, &settings, 5, 42 * S));
 }
 
+/* Some keys are poison and come again and again; others go well, so there is no outage, however the times fall. */
 static void a_few_failures_among_many_successes_are_poison(void **state)
 {
-    struct breaker b = {.window_began_ns = 20 * S};
-    for (int i = 0; i < 10; i++)
-        assert_false(breaker_succeeded(&b, &settings, 20 * S));
-    for (uint64_t key = 0; key < 9; key++)
-        assert_false(breaker_failed(&b, &settings, key, 21 * S));
-    assert_true(breaker_failed(&b, &settings, 9, 21 * S));
+    struct breaker b = {.phase = BREAKER_CLOSED};
+    for (int i = 0; i < 10000; i++) {
+        assert_false(breaker_failed(&b, &settings, (uint64_t)i % 6, S + i * (S / 100)));
+        assert_false(breaker_succeeded(&b));
+        assert_false(breaker_succeeded(&b));
+    }
+}
+
+static void what_succeeded_before_does_not_hide_an_outage(void **state)
+{
+    struct breaker b = {.phase = BREAKER_CLOSED};
+    assert_false(breaker_failed(&b, &settings, 1, 20 * S));
+    for (int i = 0; i < 100000; i++)
+        assert_false(breaker_succeeded(&b));
+    assert_false(breaker_failed(&b, &settings, 1, 21 * S));
+    assert_false(breaker_failed(&b, &settings, 2, 21 * S + 1));
+    assert_true(breaker_failed(&b, &settings, 3, 21 * S + 2));
+}
+
+/* The one that failed as a probe waits for those that were not one yet; when all were, it is its turn again. */
+static void probes_go_round(void **state)
+{
+    struct breaker b = opened_at(20 * S);
+    int tried[3] = {0};
+    int64_t now = 20 * S, at;
+    for (int i = 0; i < 300; i++) {
+        int next = -1;
+        while (next < 0) { /* all ask, always in the same order */
+            now += S / 100;
+            for (int k = 0; k < 3 && next < 0; k++)
+                next = breaker_admits(&b, &settings, tried[k], now, &at) ? k : -1;
+        }
+        tried[next]++;
+        assert_true(breaker_failed(&b, &settings, (uint64_t)next, now));
+    }
+    for (int k = 0; k < 3; k++)
+        assert_true(tried[k] > 90);
+    int64_t until = b.until_ns;
+    assert_true(breaker_admits(&b, &settings, 0, until, &at)); /* one that is new does not wait for its turn */
 }
 
 static void one_probe_at_a_time(void **state)
 {
     struct breaker b = opened_at(20 * S);
     int64_t at = 0;
-    assert_true(breaker_admits(&b, &settings, 21 * S, &at));
+    assert_true(breaker_admits(&b, &settings, 0, 21 * S, &at));
     assert_int_equal(b.phase, BREAKER_PROBING);
-    assert_false(breaker_admits(&b, &settings, 21 * S + 1, &at));
+    assert_false(breaker_admits(&b, &settings, 0, 21 * S + 1, &at));
     assert_true(at > 21 * S && at < 22 * S);
-    assert_true(breaker_succeeded(&b, &settings, 21 * S + 2));
+    assert_true(breaker_succeeded(&b));
     assert_int_equal(b.phase, BREAKER_CLOSED);
-    assert_true(breaker_admits(&b, &settings, 21 * S + 3, &at));
+    assert_true(breaker_admits(&b, &settings, 0, 21 * S + 3, &at));
 }
 
 static void a_failed_probe_doubles_the_pause_up_to_its_bound(void **state)
@@ -77,9 +111,9 @@ static void a_failed_probe_doubles_the_pause_up_to_its_bound(void **state)
     int64_t at, now = 21 * S;
     static const int64_t pauses[] = {2 * S, 4 * S, 4 * S};
     for (int i = 0; i < 3; i++) {
-        assert_true(breaker_admits(&b, &settings, now, &at));
+        assert_true(breaker_admits(&b, &settings, 0, now, &at));
         assert_true(breaker_failed(&b, &settings, 1, now));
-        assert_false(breaker_admits(&b, &settings, now + pauses[i] - 1, &at));
+        assert_false(breaker_admits(&b, &settings, 0, now + pauses[i] - 1, &at));
         now += pauses[i];
     }
 }
@@ -88,18 +122,18 @@ static void a_probe_that_never_ran_is_replaced_at_once(void **state)
 {
     struct breaker b = opened_at(20 * S);
     int64_t at;
-    assert_true(breaker_admits(&b, &settings, 21 * S, &at));
+    assert_true(breaker_admits(&b, &settings, 0, 21 * S, &at));
     breaker_abandoned(&b, 21 * S + 5);
-    assert_true(breaker_admits(&b, &settings, 21 * S + 5, &at));
+    assert_true(breaker_admits(&b, &settings, 0, 21 * S + 5, &at));
 }
 
 static void a_probe_that_says_nothing_is_replaced_in_time(void **state)
 {
     struct breaker b = opened_at(20 * S);
     int64_t at;
-    assert_true(breaker_admits(&b, &settings, 21 * S, &at));
-    assert_false(breaker_admits(&b, &settings, 50 * S, &at));
-    assert_true(breaker_admits(&b, &settings, 52 * S, &at));
+    assert_true(breaker_admits(&b, &settings, 0, 21 * S, &at));
+    assert_false(breaker_admits(&b, &settings, 0, 50 * S, &at));
+    assert_true(breaker_admits(&b, &settings, 0, 52 * S, &at));
 }
 
 int main(void)
@@ -109,6 +143,8 @@ int main(void)
         cmocka_unit_test(several_keys_are_an_outage),
         cmocka_unit_test(keys_that_failed_long_ago_do_not_count),
         cmocka_unit_test(a_few_failures_among_many_successes_are_poison),
+        cmocka_unit_test(what_succeeded_before_does_not_hide_an_outage),
+        cmocka_unit_test(probes_go_round),
         cmocka_unit_test(one_probe_at_a_time),
         cmocka_unit_test(a_failed_probe_doubles_the_pause_up_to_its_bound),
         cmocka_unit_test(a_probe_that_never_ran_is_replaced_at_once),

@@ -52,11 +52,36 @@ static void a_suspect_that_fails_leaves_no_count_behind(void **unused)
     fake_bus_reset();
 }
 
+/* In an outage workers may be started again and again: who only waited did not end any of them. */
+static void a_suspect_that_waits_for_its_breaker_is_not_blamed(void **unused)
+{
+    struct rig *rig = rig_serving();
+    struct attempts attempts;
+    rig->worker.suspicious = true;
+    rig->partitions[0].suspect_until = 100;
+    for (size_t i = 0; rig->worker.service->operations[i].type; i++)
+        rig->breakers[i] = (struct breaker){.phase = BREAKER_OPEN, .until_ns = INT64_MAX / 2};
+    rig_ask(rig, (struct ask){.type = "thing.put", .key = "1", .id = "a"});
+    partition_tick(&rig->partitions[0], 0);
+    size_t sent = fake_sent_count(rig->worker.events);
+    assert_true(envelope_decode_attempts(fake_sent(rig->worker.events, sent - 1), &attempts));
+    assert_int_equal(attempts.crashes, 1);
+    fake_acknowledge(rig->worker.events);
+    assert_int_equal(fake_sent_count(rig->worker.events), sent + 1);
+    assert_true(envelope_decode_attempts(fake_sent(rig->worker.events, sent), &attempts));
+    assert_int_equal(attempts.crashes, 0);
+    assert_null(rig->worker.turn);
+    rig_acknowledge_events(rig);
+    rig_free(rig);
+    fake_bus_reset();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_permanent_fault_is_an_event_then_a_dead_letter_then_an_answer),
         cmocka_unit_test(a_suspect_that_fails_leaves_no_count_behind),
+        cmocka_unit_test(a_suspect_that_waits_for_its_breaker_is_not_blamed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -244,6 +244,24 @@ static void a_dead_letter_too_large_goes_without_its_value(void **unused)
     free(text);
 }
 
+/* max.message.bytes of the topic may be less than the producer's limit: only the broker knows. */
+static void a_dead_letter_too_large_for_its_topic_says_where_the_command_lies(void **unused)
+{
+    ask("thing.explode", "1", "a", "{}");
+    fake_fail_too_large(rig->worker.replies);
+    assert_int_equal(rig_dead(rig), 2);
+    assert_null(rig_dead_letter(rig, 1)->value.p);
+    assert_header(rig_dead_letter(rig, 1), "__dlq.errors.omitted", "value");
+    fake_fail_too_large(rig->worker.replies);
+    assert_int_equal(rig_dead(rig), 3);
+    assert_header(rig_dead_letter(rig, 2), "__dlq.errors.omitted", "all");
+    assert_header(rig_dead_letter(rig, 2), "__dlq.errors.offset", "0");
+    rig_acknowledge_replies(rig);
+    assert_reply(rig, 0, "a", 501);
+    assert_int_equal(rig->partitions[0].phase, PARTITION_SERVING);
+    assert_int_equal(floor_now(), 1);
+}
+
 static void a_command_too_large_to_forward_is_buried(void **unused)
 {
     char *text = large_text(FAKE_MAX_BYTES - 100);
@@ -341,6 +359,7 @@ int main(void)
         WITH_RIG(any_state_that_is_stored_can_be_repeated),
         WITH_RIG(an_answer_too_large_says_so),
         WITH_RIG(a_dead_letter_too_large_goes_without_its_value),
+        WITH_RIG(a_dead_letter_too_large_for_its_topic_says_where_the_command_lies),
         WITH_RIG(a_command_too_large_to_forward_is_buried),
         WITH_RIG(a_full_window_pauses_and_an_empty_one_resumes),
         WITH_RIG(final_events_are_applied_when_many_or_old),
