@@ -13,6 +13,7 @@
 #include "broken.h"
 #include "clock.h"
 #include "log.h"
+#include "worker/bury.h"
 #include "worker/etag.h"
 #include "worker/faults.h"
 #include "worker/letters.h"
@@ -206,7 +207,7 @@ void partition_answer(struct work *work)
     if (work->bury) { /* its event, if it has one, is final: nobody else can have done it */
         work->dead_class = work->bury;
         work->bury = NULL;
-        partition_bury(work, buf_slice(&work->reason));
+        bury(work, buf_slice(&work->reason));
         return;
     }
     if (!letters_reply(work, worker->reply_topics, &headers, &rec)) {
@@ -240,59 +241,6 @@ void partition_forward(struct work *work, int32_t to)
         dispatch_bury(work, 413, "The command stands in the wrong partition and is too large to be forwarded with its id");
     else if (err)
         recover_restart(work->partition, "a misplaced command could not be forwarded", RESTART_NS);
-}
-
-/* Sends the letter with as much of the command as work->omit leaves; -EMSGSIZE: that is too much for the producer. */
-static int send_letter(struct work *work)
-{
-    struct worker *worker = work->partition->worker;
-    struct headers headers;
-    struct record rec;
-    if (work->omit == OMIT_ALL)
-        letters_dead_bare(work, worker->group, worker->dead_topic, work->dead_reason, &headers, &rec);
-    else
-        letters_dead(work, worker->group, worker->dead_topic, work->dead_reason, &headers, &rec);
-    if (work->omit == OMIT_VALUE) { /* the origin headers say where the whole of it lies */
-        rec.value = SLICE_NONE;
-        headers_add(&headers, LETTERS_OMITTED, SLICE("value"));
-    }
-    return send(work, worker->replies, &rec, &headers, "dead letter");
-}
-
-static void bury(struct work *work)
-{
-    int err = send_letter(work);
-    while (err == -EMSGSIZE && work->omit < OMIT_ALL) {
-        work->omit++;
-        err = send_letter(work);
-    }
-    if (err)
-        recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);
-}
-
-void partition_bury(struct work *work, struct slice reason)
-{
-    log_warn("dead letter", "topic=%s partition=%d offset=%lld id=%.*s reason=\"%.*s\"", work->msg->rec.topic,
-             work->msg->rec.partition, (long long)work->msg->rec.offset, SLICE_ARG(work->cmd.id),
-             SLICE_ARG(reason));
-    work->dead_reason = reason;
-    work_move(work, WORK_BURYING);
-    work->partition->worker->count.dead_letters++;
-    bury(work);
-}
-
-static void buried(struct work *work, const struct delivery *delivery)
-{
-    if (!delivery->error_text) {
-        partition_answer(work);
-    } else if (delivery->too_large && work->omit < OMIT_ALL) { /* the topic's own limit, which only the broker knows */
-        work->omit++;
-        bury(work);
-    } else {
-        log_error("a dead letter was not written; nothing after it goes on until it is", "topic=%s id=%.*s error=\"%s\"",
-                  work->partition->worker->dead_topic, SLICE_ARG(work->cmd.id), delivery->error_text);
-        recover_restart(work->partition, "a dead letter could not be sent", RESTART_NS);
-    }
 }
 
 void partition_finish(struct work *work)
@@ -332,7 +280,7 @@ void partition_delivered(void *arg, const struct delivery *delivery)
             partition_finish(work);
         break;
     case WORK_BURYING:
-        buried(work, delivery);
+        bury_delivered(work, delivery);
         break;
     default: /* REPLYING: a reply that failed is repeated when the caller repeats the command */
         partition_finish(work);

@@ -14,8 +14,6 @@ void partition_answer(struct work *work);
 /** Queues the answer until every event appended so far is final. */
 void partition_answer_later(struct work *work);
 void partition_forward(struct work *work, int32_t to);
-/** `reason` is static, or the work's. */
-void partition_bury(struct work *work, struct slice reason);
 void partition_submit(struct work *work); /* to the pool */
 void partition_finish(struct work *work);
 /** Appends the tombstone of a key; false: not now, out of memory or the claim ended by it. */

@@ -38,6 +38,9 @@ static void clear(struct partition *p)
     work_queue_init(&p->waiting);
     p->crowd = (struct crowd){.crowds = 0};
     work_queue_init(&p->retrying);
+    work_queue_init(&p->letters);
+    p->letters_out = 0;
+    p->letters_alone = false;
     work_queue_init(&p->suspects);
     p->suspect_until = -1;
     p->retry_due_ns = INT64_MAX;

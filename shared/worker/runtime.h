@@ -71,7 +71,7 @@ struct work {
     bool awaited; /* a delivery or the pool will hand it back */
     bool tabled;  /* its effect is in the partition's tables, not yet in the local copy */
     struct work *prev, *next; /* partition->works */
-    struct work *queue_next;  /* the one queue its stage says: journal, readers, waiting or retrying */
+    struct work *queue_next;  /* the one queue its stage says: journal, readers, waiting, retrying or letters */
 
     struct message *msg; /* NULL for claims and repairs */
     struct command cmd;
@@ -113,6 +113,7 @@ struct work {
     const char *dead_class;
     struct slice dead_reason; /* BURYING: static, or `reason` */
     enum { OMIT_NOTHING, OMIT_VALUE, OMIT_ALL } omit; /* of its dead letter: what would make it too large */
+    bool went_alone; /* the letter, with no other at the same time */
     char retry_after[12];
 
     struct pool_task task;
@@ -163,6 +164,9 @@ struct partition {
     int64_t suspect_until;       /* commands below this offset are suspects; -1: none */
     struct work_queue retrying;  /* RETRYING */
     int64_t retry_due_ns;        /* the earliest of them */
+    struct work_queue letters;   /* BURYING, not sent yet: bury.c */
+    int letters_out;             /* BURYING, sent */
+    bool letters_alone;          /* one at a time */
     struct work *by_key[PARTITION_BUCKETS], *by_id[PARTITION_BUCKETS];
     size_t repairs_open;
 };

@@ -5,6 +5,7 @@
 #include "broken.h"
 #include "clock.h"
 #include "problem.h"
+#include "worker/bury.h"
 #include "worker/dispatch.h"
 #include "worker/faults.h"
 #include "worker/partition.h"
@@ -23,7 +24,7 @@ void settle_problem(struct work *work, int status, const char *detail)
 void dispatch_bury(struct work *work, int status, const char *detail)
 {
     settle_problem(work, status, detail);
-    partition_bury(work, slice_of(detail));
+    bury(work, slice_of(detail));
 }
 
 bool settle_expired(const struct work *work)

@@ -250,16 +250,43 @@ static void a_dead_letter_too_large_for_its_topic_says_where_the_command_lies(vo
     ask("thing.explode", "1", "a", "{}");
     fake_fail_too_large(rig->worker.replies);
     assert_int_equal(rig_dead(rig), 2);
-    assert_null(rig_dead_letter(rig, 1)->value.p);
-    assert_header(rig_dead_letter(rig, 1), "__dlq.errors.omitted", "value");
+    assert_slice(rig_dead_letter(rig, 1)->value, "{}"); /* others may have been too large, that went with it */
     fake_fail_too_large(rig->worker.replies);
     assert_int_equal(rig_dead(rig), 3);
-    assert_header(rig_dead_letter(rig, 2), "__dlq.errors.omitted", "all");
-    assert_header(rig_dead_letter(rig, 2), "__dlq.errors.offset", "0");
+    assert_null(rig_dead_letter(rig, 2)->value.p);
+    assert_header(rig_dead_letter(rig, 2), "__dlq.errors.omitted", "value");
+    fake_fail_too_large(rig->worker.replies);
+    assert_int_equal(rig_dead(rig), 4);
+    assert_header(rig_dead_letter(rig, 3), "__dlq.errors.omitted", "all");
+    assert_header(rig_dead_letter(rig, 3), "__dlq.errors.offset", "0");
     rig_acknowledge_replies(rig);
     assert_reply(rig, 0, "a", 501);
     assert_int_equal(rig->partitions[0].phase, PARTITION_SERVING);
     assert_int_equal(floor_now(), 1);
+}
+
+/* The topic's limit counts for what is sent together: then they go one at a time, and nothing is left out. */
+static void dead_letters_too_large_together_go_one_at_a_time(void **unused)
+{
+    ask("thing.explode", "1", "a", "{}");
+    ask("thing.explode", "1", "b", "{}");
+    fake_fail_too_large(rig->worker.replies);
+    ask("thing.explode", "1", "c", "{}");
+    assert_int_equal(rig_dead(rig), 2); /* the second is still on its way */
+    fake_fail_too_large(rig->worker.replies);
+    for (size_t i = 3; i <= 5; i++) {
+        assert_int_equal(rig_dead(rig), i);
+        assert_slice(rig_dead_letter(rig, i - 1)->value, "{}");
+        fake_acknowledge(rig->worker.replies);
+        if (i < 5)
+            fake_acknowledge(rig->worker.replies); /* a reply is before the next letter */
+    }
+    rig_acknowledge_replies(rig);
+    assert_int_equal(rig_replies(rig), 3);
+    assert_int_equal(floor_now(), 3);
+    ask("thing.explode", "1", "d", "{}");
+    assert_int_equal(rig_dead(rig), 6); /* at once, as before */
+    rig_acknowledge_replies(rig);
 }
 
 static void a_command_too_large_to_forward_is_buried(void **unused)
@@ -360,6 +387,7 @@ int main(void)
         WITH_RIG(an_answer_too_large_says_so),
         WITH_RIG(a_dead_letter_too_large_goes_without_its_value),
         WITH_RIG(a_dead_letter_too_large_for_its_topic_says_where_the_command_lies),
+        WITH_RIG(dead_letters_too_large_together_go_one_at_a_time),
         WITH_RIG(a_command_too_large_to_forward_is_buried),
         WITH_RIG(a_full_window_pauses_and_an_empty_one_resumes),
         WITH_RIG(final_events_are_applied_when_many_or_old),
