@@ -67,6 +67,16 @@ static rd_kafka_conf_t *make_conf(const struct producer_options *options, struct
     return rk_conf(options->settings, options->role, settings, ret_error);
 }
 
+static void raise_max_bytes(rd_kafka_conf_t *conf, int extra)
+{
+    char text[24];
+    size_t size = sizeof(text);
+    if (extra == 0 || rd_kafka_conf_get(conf, "message.max.bytes", text, &size) != RD_KAFKA_CONF_OK)
+        return;
+    snprintf(text, sizeof(text), "%lu", strtoul(text, NULL, 10) + (unsigned long)extra);
+    (void)rd_kafka_conf_set(conf, "message.max.bytes", text, NULL, 0); /* refused: then it stays as it is */
+}
+
 /* librdkafka would refuse a gathered record only when its beat comes; its sender wants to know at once. */
 static size_t max_bytes(rd_kafka_t *rk)
 {
@@ -95,6 +105,7 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     rd_kafka_conf_t *conf = make_conf(options, ret_error);
     if (!conf)
         goto fail;
+    raise_max_bytes(conf, options->extra_bytes);
     rd_kafka_conf_set_opaque(conf, producer);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_error);

@@ -11,26 +11,31 @@
 
 #define POLL_MS          100
 #define SEND_TIMEOUT_MS  30000
+#define ROOM_BYTES       4096 /* for what a redriven command says of its death */
 
 static void settled(void *arg, const struct delivery *delivery)
 {
     struct dead_write *write = delivery->opaque;
-    if (write)
+    if (write) {
+        write->too_large = delivery->too_large;
         write->settled(write, delivery->error_text);
-    else if (delivery->error_text)
+    } else if (delivery->error_text) {
         log_warn("a record of the control topic was not written", "error=\"%s\"", delivery->error_text);
+    }
 }
 
 int dead_desk_open(struct dead_desk *desk, const struct bus_settings *bus, const char *control, struct dead_error *ret_error)
 {
     struct bus_error error = {""};
     const struct producer_options producer = {
-        .settings = bus, .role = "dead-letters", .message_timeout_ms = SEND_TIMEOUT_MS, .delivered = settled};
+        .settings = bus, .role = "dead-letters", .message_timeout_ms = SEND_TIMEOUT_MS, .extra_bytes = ROOM_BYTES, .delivered = settled};
     *desk = (struct dead_desk){.control = control, .control_next = -1};
     desk->book = dead_book_new();
     int err = desk->book ? reader_open(bus, "control", &desk->news, &error) : -ENOMEM;
     if (!err)
         err = reader_open_brief(bus, "dead-letters", &desk->reader, &error);
+    if (!err)
+        err = reader_open_brief(bus, "dead-letter", &desk->places, &error);
     if (!err)
         err = producer_open(&producer, &desk->producer, &error);
     if (!err)
@@ -44,6 +49,7 @@ void dead_desk_close(struct dead_desk *desk)
 {
     producer_close(desk->producer);
     reader_close(desk->reader);
+    reader_close(desk->places);
     reader_close(desk->news);
     dead_book_free(desk->book);
     *desk = (struct dead_desk){.control_next = -1};
@@ -63,12 +69,12 @@ int dead_desk_follow(struct dead_desk *desk, int timeout_ms)
     return lost ? -ENOMEM : 0;
 }
 
-/* The next record of what is being read, and what is new in the control topic. */
-static struct message *take(struct dead_desk *desk, int timeout_ms, int *ret_err)
+/* The next record of what that reader reads, and what is new in the control topic. */
+static struct message *take(struct dead_desk *desk, struct reader *reader, int timeout_ms, int *ret_err)
 {
-    struct message *msg = reader_poll(desk->reader, timeout_ms);
+    struct message *msg = reader_poll(reader, timeout_ms);
     *ret_err = dead_desk_follow(desk, 0);
-    if (reader_fatal(desk->reader))
+    if (reader_fatal(reader))
         *ret_err = -ENOMEM;
     if (!*ret_err)
         return msg;
@@ -83,9 +89,10 @@ static int ends_of(struct dead_desk *desk, const char *topic, int32_t partition,
     int err = reader_begin(desk->reader, topic, partition, DEAD_TIMEOUT_MS, ret_low);
     if (!err)
         err = reader_end(desk->reader, topic, partition, DEAD_TIMEOUT_MS, ret_high);
-    if (err)
-        dead_error_set(ret_error, "cannot find the ends of %s/%d: %s; is Kafka running, and the topic there?", topic, partition,
-                       strerror(-err));
+    if (err == -ENOENT)
+        dead_error_set(ret_error, "there is no partition %s/%d", topic, partition);
+    else if (err)
+        dead_error_set(ret_error, "cannot find the ends of %s/%d: %s; is Kafka running?", topic, partition, strerror(-err));
     return err;
 }
 
@@ -223,6 +230,10 @@ static bool begin_span(struct dead_desk *desk, struct dead_scan *scan, int *ret_
     int64_t low, high, next = scan->offset > span->begin ? scan->offset : span->begin;
     dead_topic_of(span->service, topic);
     *ret_err = ends_of(desk, topic, span->partition, &low, &high, ret_error);
+    if (*ret_err == -ENOENT) { /* the topic was deleted: a job must not wait for it, and others behind the job */
+        *ret_err = 0;
+        return true;
+    }
     if (*ret_err)
         return false;
     scan->offset = next > low ? next : low;
@@ -233,6 +244,7 @@ static bool begin_span(struct dead_desk *desk, struct dead_scan *scan, int *ret_
         dead_error_set(ret_error, "cannot read %s/%d: %s", topic, span->partition, strerror(-*ret_err));
     else
         scan->reading = true;
+    scan->heard_ns = clock_mono_ns();
     return false;
 }
 
@@ -247,13 +259,16 @@ int dead_desk_next(struct dead_desk *desk, struct dead_scan *scan, int timeout_m
             end_span(desk, scan);
             continue;
         }
-        struct message *msg = err ? NULL : take(desk, timeout_ms < POLL_MS ? timeout_ms : POLL_MS, &err);
+        struct message *msg = err ? NULL : take(desk, desk->reader, timeout_ms < POLL_MS ? timeout_ms : POLL_MS, &err);
         if (err)
             return err;
+        if (!msg && clock_mono_ns() - scan->heard_ns > DEAD_TIMEOUT_MS * CLOCK_NS_PER_MS)
+            dead_desk_stop(desk, scan); /* has Kafka deleted what is left of it? */
         if (!msg && clock_mono_ns() >= until_ns)
             return -EAGAIN;
         if (!msg)
             continue;
+        scan->heard_ns = clock_mono_ns();
         scan->offset = msg->rec.offset + 1;
         if (msg->rec.offset < span->end) {
             *ret_msg = msg;
@@ -282,13 +297,13 @@ struct message *dead_desk_record(struct dead_desk *desk, const char *topic, int3
     int err = ends_of(desk, topic, partition, &low, &high, ret_error);
     if (err)
         return NULL;
-    if (offset < low || offset >= high || reader_add(desk->reader, topic, partition, offset) != 0) {
+    if (offset < low || offset >= high || reader_add(desk->places, topic, partition, offset) != 0) {
         dead_error_set(ret_error, "there is nothing at %s/%d/%lld (any more)", topic, partition, (long long)offset);
         return NULL;
     }
     while (!msg && !err && clock_mono_ns() < until_ns)
-        msg = take(desk, POLL_MS, &err);
-    reader_remove(desk->reader, topic, partition);
+        msg = take(desk, desk->places, POLL_MS, &err);
+    reader_remove(desk->places, topic, partition);
     if (msg && msg->rec.offset == offset)
         return msg;
     dead_error_set(ret_error, "there is nothing at %s/%d/%lld (any more)", topic, partition, (long long)offset);
@@ -420,6 +435,32 @@ int dead_desk_read(struct dead_desk *desk, const struct dead_id *id, struct buf 
 
 /* ---- jobs ---- */
 
+/* The letters that were named, each a span of its own; one that there is not is a mistake to be told now. */
+static int add_named(struct dead_desk *desk, const struct dead_order *order, struct dead_spans *spans,
+                     struct dead_error *ret_error)
+{
+    int64_t low = 0, high = 0;
+    for (size_t i = 0; i < order->id_count; i++) {
+        const struct dead_id *id = &order->ids[i], *last = i ? id - 1 : NULL;
+        char topic[DEAD_TOPIC_SIZE], name[DEAD_ID_SIZE];
+        int err = 0;
+        dead_topic_of(id->service, topic);
+        if (!last || last->partition != id->partition || strcmp(last->service, id->service) != 0)
+            err = ends_of(desk, topic, id->partition, &low, &high, ret_error);
+        if (!err && (id->offset < low || id->offset >= high))
+            err = -ENOENT;
+        if (err == -ENOENT) {
+            dead_id_write(id, name);
+            dead_error_set(ret_error, "there is no dead letter %.160s (any more)", name);
+        }
+        if (!err && !dead_spans_add(spans, id->service, id->partition, id->offset, id->offset + 1))
+            err = -ENOMEM;
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
 int dead_desk_prepare(struct dead_desk *desk, const struct dead_order *order, struct dead_job **ret_job,
                       struct dead_error *ret_error)
 {
@@ -430,11 +471,8 @@ int dead_desk_prepare(struct dead_desk *desk, const struct dead_order *order, st
     int err = job ? dead_desk_refresh(desk, ret_error) : -ENOMEM;
     if (!err && order->id_count == 0)
         err = dead_desk_spans(desk, order->filter.service, &job->spans, ret_error);
-    for (size_t i = 0; !err && i < order->id_count; i++) {
-        const struct dead_id *one = &order->ids[i];
-        if (!dead_spans_add(&job->spans, one->service, one->partition, one->offset, one->offset + 1))
-            err = -ENOMEM;
-    }
+    else if (!err)
+        err = add_named(desk, order, &job->spans, ret_error);
     if (err) {
         dead_job_free(job);
         return err;

@@ -21,7 +21,8 @@
 struct dead_desk {
     const char *control; /* topic; borrowed */
     struct reader *news;   /* of the control topic: its records must not wait behind letters */
-    struct reader *reader; /* of everything else */
+    struct reader *reader; /* of what is walked over, one partition at a time */
+    struct reader *places; /* of single records, also in the middle of a walk */
     struct producer *producer;
     struct dead_book *book;
     int64_t control_next; /* offset behind the last record that was read; -1: not begun */
@@ -30,6 +31,7 @@ struct dead_desk {
 /** What became of a write to the control topic or to a commands topic. Zero-initialised; lives until `settled`. */
 struct dead_write {
     void (*settled)(struct dead_write *write, const char *error); /* `error` NULL: it is in the log */
+    bool too_large; /* with an error: the topic takes no record of that size, and never will */
 };
 
 /** Waits for nothing. 0 or -errno and `ret_error`. */
@@ -52,6 +54,7 @@ struct dead_scan {
     size_t span;
     int64_t offset; /* the next one's, or less */
     bool reading;
+    int64_t heard_ns; /* when a record came last */
 };
 /**
  * The next letter in `ret_msg` (the caller's): 1; 0 at the end; -EAGAIN: none within `timeout_ms`; else -errno and `ret_error`. Takes

@@ -26,6 +26,7 @@
 #define CHECKPOINT_COUNT 2000 /* letters acted on */
 #define PAUSE_NS         (5000 * CLOCK_NS_PER_MS)
 #define FLIGHTS_MAX      512
+#define TOO_LARGE        "it is larger than its commands topic takes (max.message.bytes)"
 
 struct dead_runner {
     struct dead_runner_options options;
@@ -44,6 +45,7 @@ struct dead_runner {
     int64_t checkpoint_ns;
     int on_way, since_checkpoint;
     bool stumbled; /* something was not written: back to the last checkpoint */
+    bool alone;    /* one letter at a time: a topic's max.message.bytes counts for all that is sent together */
 };
 
 /* One letter on its way. */
@@ -91,10 +93,20 @@ static void send_mark(struct flight *flight)
     land(flight, false);
 }
 
+static void leave_unfit(struct dead_runner *runner, const char *why)
+{
+    runner->now.unfit++;
+    snprintf(runner->now.error, sizeof(runner->now.error), "%.*s", (int)sizeof(runner->now.error) - 1, why);
+}
+
 static void settled(struct dead_write *write, const char *error)
 {
     struct flight *flight = (struct flight *)write;
-    if (error) {
+    if (error && write->too_large && !flight->marking && flight->runner->alone) {
+        leave_unfit(flight->runner, TOO_LARGE);
+        land(flight, false);
+    } else if (error) {
+        flight->runner->alone |= write->too_large; /* it is, or those that were sent with it */
         stumble(flight->runner, error);
         land(flight, false);
     } else if (flight->marking) {
@@ -102,12 +114,6 @@ static void settled(struct dead_write *write, const char *error)
     } else {
         send_mark(flight);
     }
-}
-
-static void leave_unfit(struct dead_runner *runner, const char *why)
-{
-    runner->now.unfit++;
-    snprintf(runner->now.error, sizeof(runner->now.error), "%.*s", (int)sizeof(runner->now.error) - 1, why);
 }
 
 /* Sends the letter's command. A refusal that time does not mend makes it unfit. */
@@ -126,7 +132,7 @@ static void send_command(struct dead_runner *runner, struct flight *flight, cons
     }
     int err = producer_send(runner->desk.producer, &rec, &headers, &flight->write);
     if (err == -EMSGSIZE || err == -EINVAL) {
-        leave_unfit(runner, "it is too large to be sent");
+        leave_unfit(runner, TOO_LARGE);
         land(flight, false);
     } else if (err) {
         stumble(runner, strerror(-err));
@@ -239,6 +245,7 @@ static void begin_job(struct dead_runner *runner)
     runner->job = dead_book_next(runner->desk.book);
     if (!runner->job)
         return;
+    runner->alone = false;
     begin_at_progress(runner);
     log_info("dead letters: a job begins", "id=%s by=\"%s\" letters=%" PRId64 " examined=%" PRId64, runner->job->id,
              runner->job->order.by, dead_spans_total(&runner->job->spans), runner->now.examined);
@@ -290,7 +297,7 @@ static void work(struct dead_runner *runner, int64_t until_ns)
                 return;
             continue;
         }
-        if (runner->send_ns > now_ns || runner->on_way >= FLIGHTS_MAX) {
+        if (runner->send_ns > now_ns || runner->on_way >= (runner->alone ? 1 : FLIGHTS_MAX)) {
             if (dead_desk_follow(&runner->desk, 1) != 0)
                 stumble(runner, "out of memory");
             continue;

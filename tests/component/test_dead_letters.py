@@ -125,6 +125,28 @@ class DeadLetters(DeadLetterTest):
         for i in range(12):
             self.wait_for(f"cancel-{i}", lambda i=i: self.answer(self.ask(f"cancel-{i}", type="trial.look")).text(":status") == "200")
 
+    def test_what_was_too_large_is_sent_from_where_it_lies(self):
+        """Between others of its partition, which are being read at the same time."""
+        ids = [self.kill_letter("large", b'"%s"' % (b"x" * (999_700 if i % 2 else i))) for i in range(5)]
+        large = self.one(command_id=ids[1])
+        whole = self.admin.get(f"/dead-letters/{large['id']}").json()
+        self.assertIn({"name": "__dlq.errors.omitted", "value": "value"}, whole["headers"])
+        self.mend("large")
+        job = self.ended(self.order("redrive", key="large"))
+        self.assertEqual((job["done"], job["unfit"], job["examined"]), (5, 0, job["total"]))
+        for id, status in zip(ids, ("200", "413", "200", "413", "200")):
+            self.assertEqual(self.answer(id, skip=1).text(":status"), status)
+
+    def test_a_letter_that_there_is_not_is_no_job(self):
+        """It would wait for a topic that never comes, and every job after it."""
+        self.kill_letter("named")
+        letter = self.one(key="named")["id"]
+        for id in ("ghost-0-0", "trial-99-0", "trial-0-999999"):
+            with self.subTest(id):
+                self.assertProblem(self.admin.post("/dead-letters/redrive", {"ids": [letter, id]}), 404, f"there is no dead letter {id} (any more).")
+                self.program("discard", id, "--reason", "x", code=1)
+        self.assertEqual(self.ended(self.order("discard", ids=[letter], reason="x"))["done"], 1)
+
     def test_a_command_without_an_id_keeps_its_place_as_its_id(self):
         self.breaks("noid")
         partition, offset = self.direct.send("trial.commands", "noid", b'"x"', {"ce_type": "trial.put"})
