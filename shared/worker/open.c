@@ -20,6 +20,7 @@
 #define DRAIN_MS         1500
 #define POOL_WAITING     65536
 #define REPLY_TIMEOUT_MS 30000
+#define POOL_STOP_MS     5000 /* a handler that was told to stop must return within 100 ms */
 
 static void name_things(struct worker *worker)
 {
@@ -227,6 +228,11 @@ void worker_close(struct worker *worker)
     if (worker->pool)
         pool_stop(worker->pool);
     consumer_leave(worker->consumer); /* drains and gives up the partitions */
+    if (worker->pool && pool_drain(worker->pool, POOL_STOP_MS) != 0) { /* its thread would be waited for without end */
+        log_error("a handler on the pool does not stop; this process ends without it, and its command is delivered again",
+                  "told_ms_ago=%d", POOL_STOP_MS);
+        _exit(1);
+    }
     pool_close(worker->pool);
     if (worker->events && !worker->failed)
         producer_flush(worker->events, 500);
