@@ -175,6 +175,7 @@ void dispatch_admitted(struct work *work)
     } else if (must_queue(work)) {
         work_move(work, WORK_QUEUED);
         work_queue_add(&p->waiting, work);
+        faults_queued(work);
         if (crowd_enter(&p->crowd, hash_slice(work->key), p->worker->key_queue))
             log_warn("many commands wait behind one of their key; the partition takes no more until it is decided",
                      "partition=%d key=\"%.*s\"", p->number, SLICE_ARG(work->key));

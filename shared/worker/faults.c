@@ -10,6 +10,7 @@
 #include "worker/dispatch.h"
 #include "worker/letters.h"
 #include "worker/partition.h"
+#include "worker/repeat.h"
 #include "worker/retry.h"
 #include "worker/settle.h"
 #include "worker/suspects.h"
@@ -17,6 +18,8 @@
 
 /* This long before its deadline a command that waits for a dependency is answered instead: the answer must arrive in time. */
 #define ANSWER_MARGIN_MS 200
+/* A deadline further off is looked at when something else is. */
+#define FAR_MS (INT64_C(24) * 3600 * 1000)
 
 static struct breaker *breaker_of(const struct work *work)
 {
@@ -233,6 +236,16 @@ bool faults_postpone(struct work *work)
     return true;
 }
 
+void faults_answer(struct work *work)
+{
+    bool permanent = work->decision.fault == FAULT_PERMANENT;
+    work->partition->worker->count.faults++;
+    keep_reason(work);
+    decide_problem(&work->decision, permanent ? 500 : 503, "The service could not do this: %.*s", SLICE_ARG(buf_slice(&work->reason)));
+    if (!permanent)
+        snprintf(work->retry_after, sizeof(work->retry_after), "1");
+}
+
 /* ---- again ---- */
 
 static void try_again(struct work *work)
@@ -268,4 +281,48 @@ void faults_tick(struct partition *p, int64_t now_ns)
     }
     if (ran && p->phase == PARTITION_SERVING)
         dispatch_wake_waiting(p);
+}
+
+/* ---- behind one that waits ---- */
+
+void faults_queued(const struct work *work)
+{
+    struct partition *p = work->partition;
+    int64_t left_ms = work->cmd.expiry_ms - ANSWER_MARGIN_MS - clock_wall_ms();
+    int64_t due_ns = clock_mono_ns() + (left_ms > 0 ? left_ms : 0) * CLOCK_NS_PER_MS;
+    if (work->cmd.expiry_ms && left_ms < FAR_MS && due_ns < p->queue_due_ns)
+        p->queue_due_ns = due_ns;
+}
+
+/* Does it only wait behind another, which is tried again? A repetition of that one waits on: nobody may say that nothing was changed. */
+static bool hurries(const struct work *work)
+{
+    const struct partition *p = work->partition;
+    const struct work *before = partition_running(p, work->key), *same = partition_by_id(p, work->cmd.id);
+    return answer_is_due(work) && before && before->stage == WORK_RETRYING && !(same && work_undecided(same));
+}
+
+void faults_hurry(struct partition *p, int64_t now_ns)
+{
+    if (now_ns < p->queue_due_ns)
+        return;
+    struct work_queue old = p->waiting;
+    work_queue_init(&p->waiting);
+    p->queue_due_ns = INT64_MAX;
+    for (struct work *work = old.first, *next; work && p->phase == PARTITION_SERVING; work = next) {
+        next = work->queue_next;
+        if (hurries(work)) {
+            crowd_leave(&p->crowd, hash_slice(work->key), p->worker->key_queue);
+            if (work->op->kind == OPERATION_WRITE && repeat_answer(work))
+                continue; /* it was done before; another outcome would take the place of that one */
+            buf_clear(&work->reason);
+            buf_append_text(&work->reason, "a command before it, about the same thing, is tried again");
+            give_back(work);
+            dispatch_undone(work);
+            continue;
+        }
+        work_queue_add(&p->waiting, work);
+        if (!answer_is_due(work))
+            faults_queued(work);
+    }
 }

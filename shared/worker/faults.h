@@ -15,6 +15,8 @@
 bool faults_admit(struct work *work);
 /** A handler has ended. True: the work waits for another attempt, or is gone with its claim. False: settle what was decided. */
 bool faults_postpone(struct work *work);
+/** A read of a whole partition met a fault: it holds up nobody and has changed nothing, so its caller hears at once. */
+void faults_answer(struct work *work);
 /** The work ends, or its claim does, and nobody will know how it would have gone. */
 void faults_abandon(struct work *work);
 /** A command that failed before is decided now: its count may be forgotten. Appends; the partition may give up its claim. */
@@ -23,5 +25,9 @@ void faults_forget(struct work *work);
 void faults_note(struct work *work);
 /** Runs what is due. */
 void faults_tick(struct partition *p, int64_t now_ns);
+/** A command waits in p->waiting now. */
+void faults_queued(const struct work *work);
+/** Answers those in p->waiting that stand behind one that is tried again, and whose deadline comes near. */
+void faults_hurry(struct partition *p, int64_t now_ns);
 
 #endif

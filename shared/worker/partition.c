@@ -311,6 +311,8 @@ void partition_tick(struct partition *p, int64_t now_ns)
         partition_apply(p);
     faults_tick(p, now_ns);
     if (p->phase == PARTITION_SERVING)
+        faults_hurry(p, now_ns);
+    if (p->phase == PARTITION_SERVING)
         suspects_tick(p);
     if (p->phase == PARTITION_SERVING)
         steer_flow(p);
@@ -325,5 +327,6 @@ int64_t partition_due_ns(const struct partition *p)
     if (p->suspects.first && !p->worker->turn)
         return 0;
     int64_t apply_ns = p->final_count > 0 ? p->final_since_ns + PARTITION_APPLY_NS : INT64_MAX;
-    return apply_ns < p->retry_due_ns ? apply_ns : p->retry_due_ns;
+    int64_t due_ns = p->retry_due_ns < p->queue_due_ns ? p->retry_due_ns : p->queue_due_ns;
+    return apply_ns < due_ns ? apply_ns : due_ns;
 }

@@ -43,7 +43,7 @@ static void clear(struct partition *p)
     p->letters_alone = false;
     work_queue_init(&p->suspects);
     p->suspect_until = -1;
-    p->retry_due_ns = INT64_MAX;
+    p->retry_due_ns = p->queue_due_ns = INT64_MAX;
     for (size_t i = 0; i < PARTITION_BUCKETS; i++)
         p->by_key[i] = p->by_id[i] = NULL;
     p->final_count = p->repairs_open = 0;

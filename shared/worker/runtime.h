@@ -164,6 +164,7 @@ struct partition {
     int64_t suspect_until;       /* commands below this offset are suspects; -1: none */
     struct work_queue retrying;  /* RETRYING */
     int64_t retry_due_ns;        /* the earliest of them */
+    int64_t queue_due_ns;        /* when the deadline of one in `waiting` comes near */
     struct work_queue letters;   /* BURYING, not sent yet: bury.c */
     int letters_out;             /* BURYING, sent */
     bool letters_alone;          /* one at a time */

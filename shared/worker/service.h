@@ -107,7 +107,8 @@ enum operation_place {
 /**
  * How often and when a command whose handler meets transient faults is tried again: after a random time between 0 and
  * base_ms * 2^(n-1), at most cap_ms, for the n-th failure ("full jitter", https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter).
- * Meanwhile later commands of the same key wait behind it; all others go on. All zero: RETRY_DEFAULT.
+ * Meanwhile later commands of the same key wait behind it; all others go on. All zero: RETRY_DEFAULT. Not for SCOPE_PARTITION: its caller is
+ * told of a fault at once.
  */
 struct retry_policy {
     int attempts;        /* in all; the last one's failure makes a dead letter */

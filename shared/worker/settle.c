@@ -150,6 +150,8 @@ void dispatch_scan(struct work *work)
         work->op->handler(&call, &work->decision);
         watchdog_leave(&p->worker->watchdog);
     }
+    if (work->decision.fault != FAULT_NONE)
+        faults_answer(work);
     check_decided(work);
     work->decision.effect = EFFECT_NONE;
     work->exists = false;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a handler's dependency fails: attempts that keep order, dead letters, outages. tests/trial-worker fails on demand."""
 
+import signal
 import time
 
 from processes import BROKER, SLACK
@@ -92,6 +93,26 @@ class Faults(TrialTest):
         self.assertLess(time.monotonic() - began, 1.5 * SLACK)
         self.assertEqual(self.dead_letters(reply.text("ce_correlationid")), [])
 
+    def test_a_deadline_behind_one_that_is_tried_again_is_answered_in_time(self):
+        (self.cluster.trial / "down").touch()
+        patient = [self.ask(f"before-{i}") for i in range(10)]
+        self.wait_for("an outage", lambda: "breaker opens" in self.cluster.trial_workers[0].log())
+        began = time.monotonic()
+        reply = self.answer(self.ask("before-1", seconds=2), 10)
+        self.assertEqual(reply.text(":status"), "503")
+        self.assertGreaterEqual(int(reply.text("retry-after")), 1)
+        self.assertLess(time.monotonic() - began, 2 * SLACK)
+        (self.cluster.trial / "down").unlink()
+        for id in patient:
+            self.assertEqual(self.answer(id, 30).text(":status"), "200")
+        self.assertEqual(self.answer(self.ask("before-1", type="trial.look")).text("etag"), '"1"')
+
+    def test_a_list_that_meets_a_fault_is_told_so(self):
+        self.fail_times("lister", 1)
+        reply = self.answer(self.ask("lister", type="trial.list"))
+        self.assertEqual((reply.text(":status"), reply.text("retry-after")), ("503", "1"))
+        self.assertIn("does not answer", reply.json()["detail"])
+
     def test_an_outage_is_not_poison(self):
         """Many keys fail: nothing is dead-lettered, callers hear in time, and all is done when it is over."""
         down = self.cluster.trial / "down"
@@ -111,3 +132,41 @@ class Faults(TrialTest):
         log = self.cluster.trial_workers[0].log()
         self.assertIn("breaker opens", log)
         self.assertIn("breaker closes", log)
+
+
+class Poison(TrialTest):
+    def test_poison_on_many_keys_does_not_hold_up_the_others(self):
+        """Many keys never work: that looks like an outage until one of the others is tried, so each must have its turn."""
+        for i in range(12):
+            self.fail_times(f"poison-{i}", 100_000)
+            self.ask(f"poison-{i}")
+        self.wait_for("an outage", lambda: "breaker opens" in self.cluster.trial_workers[0].log())
+        good = [self.ask(f"good-{i}") for i in range(20)]
+        for id in good:
+            self.assertEqual(self.answer(id, 60).text(":status"), "200")
+
+    def test_restarts_in_an_outage_blame_nobody(self):
+        down = self.cluster.trial / "down"
+        down.touch()
+        waiting = [self.ask(f"wait-{i}", type="trial.slow") for i in range(20)]
+        for _ in range(4):
+            time.sleep(1)
+            self.cluster.restart(self.cluster.trial_workers[0], kill=False)
+        down.unlink()
+        for id in waiting:
+            self.assertEqual(self.answer(id, 60).text(":status"), "200")
+        self.assertEqual([id for id in waiting if self.dead_letters(id)], [])
+
+
+class Stop(TrialTest):
+    def test_a_handler_that_does_not_stop_does_not_keep_its_process(self):
+        worker = self.cluster.trial_workers[0]
+        (self.cluster.trial / "hang-stuck").touch()
+        (self.cluster.trial / "calls").touch()
+        id = self.ask("stuck", type="trial.pooled")
+        self.wait_for("the call", lambda: self.calls("stuck"))
+        worker.popen.send_signal(signal.SIGTERM)
+        self.assertEqual(worker.popen.wait(10 * SLACK), 1)
+        (self.cluster.trial / "hang-stuck").unlink()
+        worker.start()
+        self.assertEqual(self.answer(id, 30).text(":status"), "200")
