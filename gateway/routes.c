@@ -16,7 +16,7 @@ static const struct route routes[] = {
      .build = items_build_create, .finish = finish_reply},
     {METHOD_GET, "/items", "item", "item.list", .every_partition = true, .build = items_build_list,
      .finish = items_finish_list},
-    {METHOD_GET, "/items/{id}", "item", "item.get", .build = items_build_one, .finish = finish_reply},
+    {METHOD_GET, "/items/{id}", "item", "item.get", .copied = true, .build = items_build_one, .finish = finish_reply},
     {METHOD_PUT, "/items/{id}", "item", "item.put", .write = true, .build = items_build_put,
      .finish = finish_reply},
     {METHOD_DELETE, "/items/{id}", "item", "item.delete", .write = true, .build = items_build_one,
@@ -113,6 +113,15 @@ const char *routes_service(struct slice name)
             return routes[i].service;
     }
     return NULL;
+}
+
+bool routes_service_copied(const char *service)
+{
+    for (size_t i = 0; i < ROUTES; i++) {
+        if (routes[i].copied && strcmp(routes[i].service, service) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool routes_service_binds(const char *service)

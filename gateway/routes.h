@@ -35,6 +35,8 @@ struct route {
     bool heavy;           /* its work may take long: it is admitted by what is left of the caller's wait */
     bool open;            /* also to callers nobody knows: access.h */
     bool every_partition; /* sent to each partition, without a key */
+    bool heavy;           /* it takes long by nature: slow answers say nothing about the service */
+    bool copied;          /* its answer is the entity's state: degrade.h has a copy */
     build_fn *build;
     finish_fn *finish;
     local_fn *local;
@@ -59,6 +61,8 @@ void routes_allow(unsigned allowed, struct buf *out);
 size_t routes_services(const char *ret_services[ROUTES_SERVICES_MAX]);
 /** The one of them that has this name, as a static text; or NULL. */
 const char *routes_service(struct slice name);
+/** Has one of the service's rows `copied`? */
+bool routes_service_copied(const char *service);
 /** Has one of the service's rows `entity_in_body`? */
 bool routes_service_binds(const char *service);
 /** Is this the command id of a request with an Idempotency-Key to a row with `entity_in_body`? See command.c. */

@@ -205,6 +205,43 @@ void syntax_prefer(struct slice field, struct syntax_prefer *prefer)
     }
 }
 
+/* delta-seconds (RFC 9111 section 1.2.2): a number too great is 2^31. Keeps the smaller, or the greater, of what is given twice. */
+static void take_delta(struct slice digits, bool keep_greater, int64_t strictest, bool *given, int64_t *seconds)
+{
+    int64_t value = 0;
+    for (size_t i = 0; i < digits.len && value >= 0; i++)
+        value = !is_digit(digits.p[i]) ? -1 : value >= INT32_MAX ? INT64_C(1) << 31 : value * 10 + (digits.p[i] - '0');
+    if (digits.len == 0 || value < 0)
+        value = strictest;
+    if (!*given || (value > *seconds) == keep_greater)
+        *seconds = value;
+    *given = true;
+}
+
+void syntax_cache_control(struct slice field, struct syntax_cache_control *cache)
+{
+    struct slice rest = field;
+    cache->given = true;
+    while (rest.len) {
+        struct slice value = take_until(&rest, ',');
+        struct slice name = take_until(&value, '=');
+        struct slice word = unquote(trim(value));
+        if (same(name, "no-cache"))
+            cache->no_cache = true;
+        else if (same(name, "no-store"))
+            cache->no_store = true;
+        else if (same(name, "max-age"))
+            take_delta(word, false, 0, &cache->max_age_given, &cache->max_age_s);
+        else if (same(name, "min-fresh"))
+            take_delta(word, true, INT64_C(1) << 31, &cache->min_fresh_given, &cache->min_fresh_s);
+        else if (same(name, "max-stale") && word.len == 0 && !cache->max_stale_given) {
+            cache->max_stale_given = true;
+            cache->max_stale_s = INT64_MAX;
+        } else if (same(name, "max-stale") && word.len > 0)
+            take_delta(word, false, 0, &cache->max_stale_given, &cache->max_stale_s);
+    }
+}
+
 static struct slice without_weakness(struct slice etag)
 {
     if (etag.len >= 2 && etag.p[0] == 'W' && etag.p[1] == '/')

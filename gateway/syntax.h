@@ -47,6 +47,16 @@ void syntax_prefer(struct slice field, struct syntax_prefer *prefer);
 /** Takes the next element off a comma-separated list (RFC 9110 section 5.6.1); empty ones are skipped. False at the end. */
 bool syntax_list_next(struct slice *rest, struct slice *ret_element) __attribute__((warn_unused_result));
 
+/** What Cache-Control fields of a request say (RFC 9111 section 5.2.1). Zero-initialised: nothing. */
+struct syntax_cache_control {
+    bool given; /* there was such a field */
+    bool no_cache, no_store;
+    bool max_age_given, max_stale_given, min_fresh_given;
+    int64_t max_age_s, max_stale_s, min_fresh_s; /* max_stale_s: INT64_MAX without a limit */
+};
+/** Adds what one field says; the stricter counts. A number that is none is taken for the strictest; what is not understood is ignored. */
+void syntax_cache_control(struct slice field, struct syntax_cache_control *cache);
+
 /**
  * Does If-None-Match list `etag` (which has its quotes)? Weak comparison (RFC 9110 section 13.1.2); `*`
  * matches any.

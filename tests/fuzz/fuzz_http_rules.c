@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "caching.h"
 #include "command.h"
 #include "list.h"
 #include "routes.h"
@@ -94,6 +95,18 @@ static bool serve(struct request *req, struct draft *draft, struct answer *answe
     return true;
 }
 
+/* Any Cache-Control: who takes an older answer takes a younger one. */
+static void check_staleness(const struct request *req)
+{
+    static const int64_t ages[] = {0, 1, 59, 3600, INT64_C(1) << 31, INT64_C(1) << 40};
+    bool took = true;
+    for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
+        bool takes = caching_takes_stale(req, 10, ages[i]);
+        assert(took || !takes);
+        took = takes;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -112,6 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_refusal(&answer);
     if (list_merge(pages, 2, 10, &out))
         assert(out.len > 0);
+    check_staleness(&req);
     (void)syntax_etag_listed(request_header(&req, "If-None-Match"), SLICE("\"1\""));
     buf_done(&out);
     answer_done(&answer);

@@ -164,6 +164,46 @@ static void prefer_not_to_wait(void **unused)
     assert_int_equal(prefer.wait_ms, 10000);
 }
 
+static struct syntax_cache_control cache_of(const char *field)
+{
+    struct syntax_cache_control cache = {.given = false};
+    syntax_cache_control(slice_of(field), &cache);
+    return cache;
+}
+
+static void cache_control(void **unused)
+{
+    struct syntax_cache_control cache = cache_of("No-Cache, NO-STORE , max-age=\"5\",max-stale = 7, min-fresh=9");
+    assert_true(cache.given && cache.no_cache && cache.no_store);
+    assert_true(cache.max_age_given && cache.max_stale_given && cache.min_fresh_given);
+    assert_int_equal(cache.max_age_s, 5);
+    assert_int_equal(cache.max_stale_s, 7);
+    assert_int_equal(cache.min_fresh_s, 9);
+    cache = cache_of(",, x=\"no-cache, no-store\", no-cached, smax-age=1");
+    assert_true(cache.given);
+    assert_false(cache.no_cache || cache.no_store || cache.max_age_given);
+    assert_true(cache_of("no-cache=\"set-cookie\"").no_cache); /* a request's has no fields: the whole is meant */
+}
+
+static void cache_control_numbers(void **unused)
+{
+    assert_int_equal(cache_of("max-age=0").max_age_s, 0);
+    assert_int_equal(cache_of("max-age=2147483647").max_age_s, INT32_MAX);
+    assert_int_equal(cache_of("max-age=99999999999999999999999").max_age_s, INT64_C(1) << 31);
+    static const char *const none[] = {"max-age", "max-age=", "max-age=x", "max-age=-1", "max-age=1.5", "max-age=1 2"};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        assert_true(cache_of(none[i]).max_age_given);
+        assert_int_equal(cache_of(none[i]).max_age_s, 0); /* the strictest */
+    }
+    assert_int_equal(cache_of("max-stale").max_stale_s, INT64_MAX);
+    assert_int_equal(cache_of("max-stale=x").max_stale_s, 0);
+    /* the stricter of two counts */
+    assert_int_equal(cache_of("max-age=5, max-age=3, max-age=4").max_age_s, 3);
+    assert_int_equal(cache_of("max-stale, max-stale=3").max_stale_s, 3);
+    assert_int_equal(cache_of("max-stale=3, max-stale").max_stale_s, 3);
+    assert_int_equal(cache_of("min-fresh=3, min-fresh=5, min-fresh=4").min_fresh_s, 5);
+}
+
 static void entity_tag_lists(void **unused)
 {
     assert_true(syntax_etag_listed(SLICE("\"3\""), SLICE("\"3\"")));
@@ -219,6 +259,8 @@ int main(void)
         cmocka_unit_test(seconds),
         cmocka_unit_test(prefer_wait),
         cmocka_unit_test(prefer_not_to_wait),
+        cmocka_unit_test(cache_control),
+        cmocka_unit_test(cache_control_numbers),
         cmocka_unit_test(entity_tag_lists),
         cmocka_unit_test(traceparents),
         cmocka_unit_test(percent_decoding),
