@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 
+from callers import at_once
 from cluster import ClusterTest
 from http_client import raw_exchange
 from processes import SLACK
@@ -15,25 +16,6 @@ from processes import SLACK
 
 def item(id, name="n", description="d"):
     return {"id": id, "name": name, "description": description}
-
-
-def at_once(count, work):
-    """work(number) on `count` threads; what they returned, in order of number. A thread's exception is the caller's."""
-    results, faults = [None] * count, []
-
-    def run(number):
-        try:
-            results[number] = work(number)
-        except BaseException as fault:  # pylint: disable=broad-except
-            faults.append(fault)
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise faults[0]
-    return results
 
 
 class SameItem(ClusterTest):
