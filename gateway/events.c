@@ -24,6 +24,7 @@ int events_open(struct events *events, const struct events_options *options, str
         struct event_log *log = &events->logs[i];
         log->service = link_service(options->link, services[i]);
         log->binds = routes_service_binds(services[i]);
+        log->tail = log->binds || routes_service_copied(services[i]);
         snprintf(log->topic, sizeof(log->topic), "%s.events", services[i]);
     }
     return reader_open(options->bus, "events", &events->reader, ret_error);
@@ -58,9 +59,9 @@ static void begin(struct events *events, struct event_log *log, int32_t partitio
         return; /* tried again at the next turn */
     log->partitions = partitions;
     for (int32_t p = 0; p < partitions; p++) {
-        if (!log->binds || reader_end(events->reader, log->topic, p, END_TIMEOUT_MS, &log->ends[p]) != 0)
+        if (!log->tail || reader_end(events->reader, log->topic, p, END_TIMEOUT_MS, &log->ends[p]) != 0)
             log->ends[p] = 0;
-        int err = reader_add(events->reader, log->topic, p, log->binds ? READER_TAIL(EVENTS_TAIL) : READER_END);
+        int err = reader_add(events->reader, log->topic, p, log->tail ? READER_TAIL(EVENTS_TAIL) : READER_END);
         if (err)
             log_warn("a log of events is not followed: keys used at other gateways and ends of operations are not all seen", "topic=%s partition=%d error=\"%s\"",
                      log->topic, (int)p, strerror(-err));
@@ -129,6 +130,8 @@ static void take(struct events *events, const struct record *rec, int64_t now_ms
             continue;
         admission_heard(events->options.admission, log->service->service, clock_mono_ns());
         watch_fire(events->options.watch, record_header(rec, "ce_id"));
+        degrade_saw_event(events->options.degrade, log->service->service, rec, log->ends[rec->partition] > 0, clock_mono_ns(),
+                          now_ms);
         bool binds = log->binds && events_binds(&log->claims[rec->partition], rec, &id);
         if (rec->offset + 1 >= log->ends[rec->partition])
             log->ends[rec->partition] = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Follows the logs of events on the bus thread: tells who waits that a command is decided (watch.h), and the key index what
- * other gateways' keys were used for.
+ * Follows the logs of events on the bus thread: tells who waits that a command is decided (watch.h), the key index what
+ * other gateways' keys were used for, and degrade.h that the service lives and how its entities stand.
  *
- * Only the headers of records are looked at, as soon as Kafka gives them. Of services that have a route whose body names the
- * entity it begins EVENTS_TAIL records of each partition before the end, of the others at the end.
+ * Of services that have a route whose body names the entity, or that is answered from the copy, it begins EVENTS_TAIL
+ * records of each partition before the end, of the others at the end.
  */
 #ifndef ROUNDTRIP_GATEWAY_EVENTS_H
 #define ROUNDTRIP_GATEWAY_EVENTS_H
@@ -12,6 +12,7 @@
 #include "admission.h"
 #include "bus/reader.h"
 #include "clock.h"
+#include "degrade.h"
 #include "health.h"
 #include "idempotency.h"
 #include "journal.h"
@@ -30,6 +31,7 @@ struct events_options {
     struct idempotency *keys;
     struct admission *admission;
     struct watch *watch;
+    struct degrade *degrade;
     struct health *health; /* HEALTH_KEYS: set when what was written before the start is read, or after EVENTS_WAIT_NS */
     struct stats *stats;
 };
@@ -38,6 +40,7 @@ struct event_log {
     const struct service_topic *service;
     char topic[128];
     bool binds; /* for the key index, too */
+    bool tail;  /* its newest records are read at the start */
     int32_t partitions;            /* 0: not read yet */
     struct journal_reader *claims; /* of each partition */
     int64_t *ends;                 /* of each partition: the log's end at the start; 0: it has been read */

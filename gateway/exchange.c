@@ -66,6 +66,7 @@ void exchange_clear(struct exchange *x)
     x->started_ns = x->wait_ms = x->accept_ms = x->work_ms = x->until_ns = 0;
     x->preferred = x->keyed = x->async = false;
     x->watch = 0;
+    x->call = (struct circuit_call){0};
     x->streaming = x->parked = x->looked = x->cut = false;
     x->streamed = 0;
     x->limited = false;

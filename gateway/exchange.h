@@ -13,6 +13,7 @@
 
 #include "admission.h"
 #include "answer.h"
+#include "circuit.h"
 #include "command.h"
 #include "request.h"
 #include "routes.h"
@@ -59,6 +60,7 @@ struct exchange {
     struct permit permit;
     int repeats; /* of a command whose sending failed */
     bool keyed;     /* its command id is entered in the key index */
+    struct circuit_call call; /* its command, as its service's circuit breaker counts it: degrade.h */
     size_t dropped; /* bytes of a refused body */
     enum outcome outcome;
     struct received *parts;

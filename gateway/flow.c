@@ -142,6 +142,8 @@ static bool admit(struct flow *flow, struct exchange *x, int64_t now_ns)
         health_refuse(flow->health, &x->answer);
         return false;
     }
+    if (!degrade_admits(flow->degrade, x, now_ns))
+        return false;
     const struct admission_request request = {.route = x->route,
                                               .service = x->draft.service,
                                               .partition = partition_of(flow, x),
@@ -149,6 +151,7 @@ static bool admit(struct flow *flow, struct exchange *x, int64_t now_ns)
                                               .work_ms = x->work_ms};
     if (admission_enter(flow->admission, &request, now_ns, &x->permit, &x->answer))
         return true;
+    degrade_ended(flow->degrade, x, OUTCOME_NONE, now_ns);
     stats_add(&flow->stats->shed);
     return false;
 }
@@ -243,6 +246,7 @@ static bool begin_to_wait(struct flow *flow, struct exchange *x, uint32_t parts,
     if (!err)
         return true;
     leave_key(flow, x);
+    degrade_ended(flow->degrade, x, OUTCOME_NONE, clock_mono_ns());
     answer_no_room(flow, x, err);
     exchange_move(x, EXCHANGE_ENDED);
     flow->resume(x);
@@ -301,7 +305,13 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
     }
     log_debug("received", "id=\"%.*s\" method=%s type=%s wait_ms=%" PRId64, (int)x->draft.id_len, x->draft.id,
               request_method_name(x->req.method), x->route->type, x->wait_ms);
-    return wait_for_worker(flow, x, &deadline);
+    int64_t probe_ns = now_ns + x->wait_ms * CLOCK_NS_PER_MS; /* one that tries a failing service waits less */
+    if (probe_ns < deadline.until_ns)
+        deadline.until_ns = probe_ns;
+    if (wait_for_worker(flow, x, &deadline))
+        return true;
+    degrade_ended(flow->degrade, x, OUTCOME_NONE, now_ns);
+    return false;
 }
 
 static void finish(struct exchange *x)
@@ -405,7 +415,9 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
     admission_leave(&x->permit, x->outcome, x->part_count == 1 ? x->parts[0].worked_us : 0, now_ns);
     if (follow(flow, x, now_ns))
         return true;
-    if (x->outcome == OUTCOME_REPLIED) {
+    if (degrade_rescues(flow->degrade, x, now_ns)) {
+        /* the answer is set */
+    } else if (x->outcome == OUTCOME_REPLIED) {
         finish(x);
         x->streaming = x->route->streams && x->watch && operation_is_open(&x->parts[0]);
         if (x->streaming)

@@ -15,6 +15,8 @@
 #include "admission.h"
 #include "access.h"
 #include "cors.h"
+#include "caching.h"
+#include "degrade.h"
 #include "exchange.h"
 #include "idempotency.h"
 #include "link.h"
@@ -34,6 +36,7 @@ struct flow {
     struct rules_limits limits;
     int64_t deadline_ms, max_deadline_ms;
     int64_t async_deadline_ms; /* of a command whose caller does not wait */
+    struct caching caching;
     const struct health *health;
     /* not needed when all routes are local */
     struct admission *admission;
@@ -43,6 +46,7 @@ struct flow {
     struct replies *replies;
     struct watch *watch;
     struct stream_pace *pace;
+    struct degrade *degrade;
     struct stats *stats;
     void (*suspend)(struct exchange *x); /* http_suspend, pool_resume */
     void (*resume)(struct exchange *x);

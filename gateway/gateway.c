@@ -16,6 +16,7 @@
 #include "admin.h"
 #include "admission.h"
 #include "clock.h"
+#include "degrade.h"
 #include "events.h"
 #include "flow.h"
 #include "http.h"
@@ -81,6 +82,18 @@ const struct config_key gateway_keys[] = {
     {"replies-topic", CONFIG_STRING, "replies", 0, 0, "topic that workers answer on"},
     {"reply-partition", CONFIG_INT, "-1", -1, 1000000,
      "partition of it that is this gateway's; -1: by its instance id"},
+    {"breaker-window", CONFIG_DURATION, "10s", 0, 3600000, "a service's answers of this time decide its breaker; 0: no breakers"},
+    {"breaker-min", CONFIG_INT, "20", 1, 1000000, "answers in it before a breaker may open"},
+    {"breaker-failures", CONFIG_INT, "50", 1, 100, "percent of them that failed: opens"},
+    {"breaker-slow", CONFIG_DURATION, "2s", 1, 3600000, "an answer that takes this long is slow"},
+    {"breaker-slow-share", CONFIG_INT, "80", 1, 100, "percent of them that were slow: opens"},
+    {"breaker-pause", CONFIG_DURATION, "2s", 10, 3600000, "an open breaker tries a request after this, then after twice as long"},
+    {"breaker-pause-max", CONFIG_DURATION, "30s", 10, 3600000, "but not after longer than this"},
+    {"serve-stale", CONFIG_BOOL, "on", 0, 0, "answer reads from the copy, marked as stale, while a breaker is open"},
+    {"stale-copy", CONFIG_BYTES, "32MiB", 0, INT64_C(1) << 40, "memory for that copy; 0: none"},
+    {"cache-max-age", CONFIG_DURATION, "0s", 0, INT64_C(31622400000), "caches may give an item for so long without asking"},
+    {"cache-stale-if-error", CONFIG_DURATION, "0s", 0, INT64_C(31622400000),
+     "and for so long after that when the gateway cannot answer"},
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
@@ -101,6 +114,7 @@ struct gateway {
     struct admission admission;
     struct watch *watch;
     struct stream_pace pace;
+    struct degrade *degrade;
     struct link link;
     struct events events;
     struct replies replies;
@@ -165,6 +179,7 @@ static int open_bus(struct gateway *gateway)
                                           .keys = gateway->keys,
                                           .admission = &gateway->admission,
                                           .watch = gateway->watch,
+                                          .degrade = gateway->degrade,
                                           .health = &gateway->health,
                                           .stats = &gateway->stats};
     err = events_open(&gateway->events, &events, &error);
@@ -178,6 +193,7 @@ static int open_bus(struct gateway *gateway)
         .events = &gateway->events,
         .admission = &gateway->admission,
         .keys = gateway->keys,
+        .degrade = gateway->degrade,
         .pending = gateway->pending,
         .health = &gateway->health,
         .stats = &gateway->stats,
@@ -213,6 +229,8 @@ static int open_http(struct gateway *gateway)
         .replies = &gateway->replies,
         .watch = gateway->watch,
         .pace = &gateway->pace,
+        .degrade = gateway->degrade,
+        .caching = {config_int(config, "cache-max-age") / 1000, config_int(config, "cache-stale-if-error") / 1000},
         .health = &gateway->health,
         .stats = &gateway->stats,
         .suspend = http_suspend,
@@ -376,7 +394,30 @@ static void close_loop(struct gateway *gateway)
         close(gateway->bell);
 }
 
-/* Who waits, and which keys are known. */
+static int open_degrade(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    const struct degrade_options options = {
+        .circuit = {.window_ns = config_int(config, "breaker-window") * CLOCK_NS_PER_MS,
+                    .min_calls = (int)config_int(config, "breaker-min"),
+                    .failure_percent = (int)config_int(config, "breaker-failures"),
+                    .slow_ns = config_int(config, "breaker-slow") * CLOCK_NS_PER_MS,
+                    .slow_percent = (int)config_int(config, "breaker-slow-share"),
+                    .pause_ns = config_int(config, "breaker-pause") * CLOCK_NS_PER_MS,
+                    .pause_max_ns = config_int(config, "breaker-pause-max") * CLOCK_NS_PER_MS},
+        .copy_bytes = (size_t)config_int(config, "stale-copy"),
+        .serve_stale = config_bool(config, "serve-stale"),
+        .fresh_s = config_int(config, "cache-max-age") / 1000,
+        .seed = random_epoch(),
+        .stats = &gateway->stats,
+    };
+    int err = degrade_new(&options, &gateway->degrade);
+    gateway->health.describe = degrade_describe;
+    gateway->health.describe_arg = gateway->degrade;
+    return err;
+}
+
+/* Who waits, which keys are known, and which services answer. */
 static int open_tables(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
@@ -406,6 +447,8 @@ static int open_tables(struct gateway *gateway)
         err = watch_new(gateway->pending, waiting, &gateway->watch);
     if (!err)
         err = admission_init(&gateway->admission, &admission, clock_mono_ns());
+    if (!err)
+        err = open_degrade(gateway);
     return err;
 }
 
@@ -450,6 +493,7 @@ int gateway_run(const struct config *config)
     stats_log(&gateway.stats);
 out_pending:
     admission_done(&gateway.admission);
+    degrade_free(gateway.degrade);
     watch_free(gateway.watch);
     idempotency_free(gateway.keys);
     pending_free(gateway.pending);

@@ -17,6 +17,7 @@ static const struct {
 void health_init(struct health *health, const char *instance)
 {
     health->instance = instance;
+    health->describe = NULL;
     atomic_init(&health->have, HEALTH_OPEN | HEALTH_STAYS);
     atomic_init(&health->reply_partition, -1);
 }
@@ -34,12 +35,17 @@ bool health_has(const struct health *health, uint32_t which)
     return (atomic_load_explicit(&health->have, memory_order_acquire) & which) == which;
 }
 
-static void say(const struct health *health, const char *status, struct answer *ret_answer)
+static void say(const struct health *health, const char *status, bool more, struct answer *ret_answer)
 {
     struct buf body = {0};
     buf_printf(&body, "{\"status\":\"%s\",\"instance\":", status);
     buf_append_json(&body, slice_of(health->instance));
-    buf_printf(&body, ",\"reply_partition\":%d}", (int)atomic_load(&health->reply_partition));
+    buf_printf(&body, ",\"reply_partition\":%d", (int)atomic_load(&health->reply_partition));
+    if (more && health->describe) {
+        buf_append_text(&body, ",");
+        health->describe(health->describe_arg, &body);
+    }
+    buf_append_text(&body, "}");
     answer_json(ret_answer, 200, buf_slice(&body));
     answer_header(ret_answer, "Cache-Control", SLICE("no-store"));
     buf_done(&body);
@@ -47,7 +53,7 @@ static void say(const struct health *health, const char *status, struct answer *
 
 void health_live(void *health, const struct request *req, struct answer *ret_answer)
 {
-    say(health, "live", ret_answer);
+    say(health, "live", false, ret_answer);
 }
 
 void health_refuse(const struct health *health, struct answer *ret_answer)
@@ -66,7 +72,7 @@ void health_refuse(const struct health *health, struct answer *ret_answer)
 void health_ready(void *health, const struct request *req, struct answer *ret_answer)
 {
     if (health_has(health, HEALTH_ALL))
-        say(health, "ready", ret_answer);
+        say(health, "ready", true, ret_answer);
     else
         health_refuse(health, ret_answer);
 }

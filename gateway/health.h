@@ -28,6 +28,8 @@ struct health {
     const char *instance; /* fixed after init */
     _Atomic uint32_t have;
     _Atomic int32_t reply_partition; /* -1: not known yet */
+    void (*describe)(void *arg, struct buf *out); /* fixed; appends more members to what health_ready() says; NULL: none */
+    void *describe_arg;
 };
 
 void health_init(struct health *health, const char *instance);

@@ -187,6 +187,7 @@ static enum MHD_Result give_answer(struct http *http, struct exchange *x)
     struct slice body = answer_body(answer);
     if (!buf_ok(&answer->own_body) || !buf_ok(&answer->text) || answer->status == 0)
         return MHD_NO; /* out of memory: closing is all that can be done */
+    caching_say(&http->options.flow->caching, x->route, &x->req, answer);
     struct MHD_Response *response = make_response(x, body);
     if (!response)
         return MHD_NO;

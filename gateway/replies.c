@@ -29,6 +29,7 @@ static bool binds(const struct exchange *x, enum outcome outcome)
 static void end_exchange(struct replies *replies, struct exchange *x, enum outcome outcome)
 {
     x->outcome = outcome;
+    degrade_ended(replies->options.degrade, x, outcome, clock_mono_ns());
     if (x->keyed) { /* before the answer leaves: the next request may come at once */
         x->keyed = false;
         idempotency_leave(replies->options.keys, slice_make(x->draft.id, x->draft.id_len), binds(x, outcome),
@@ -60,6 +61,7 @@ static void take_reply(struct replies *replies, const struct record *rec)
     struct stats *stats = replies->options.stats;
     void *owner;
     uint32_t part;
+    degrade_saw_reply(replies->options.degrade, rec, clock_mono_ns());
     enum match match =
         pending_match(replies->options.pending, record_header(rec, "kafka_correlationId"), &owner, &part);
     switch (match) {

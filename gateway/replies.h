@@ -12,6 +12,7 @@
 
 #include <pthread.h>
 
+#include "degrade.h"
 #include "events.h"
 #include "exchange.h"
 #include "idempotency.h"
@@ -27,6 +28,7 @@ struct replies_options {
     struct admission *admission;
     struct pending *pending;
     struct idempotency *keys;
+    struct degrade *degrade;
     struct health *health;
     struct stats *stats;
     void (*ended)(struct exchange *x); /* gives an exchange back to its HTTP thread: pool_resume() */

@@ -22,6 +22,9 @@ struct stats {
     _Atomic uint64_t throttled;   /* requests of clients that ask too often */
     _Atomic uint64_t shed;        /* requests that would not have been answered in time */
     _Atomic uint64_t repeated;    /* commands sent again because Kafka did not take them */
+    _Atomic uint64_t breaker_opened;  /* circuit breakers, from closed or half open */
+    _Atomic uint64_t breaker_refused; /* requests, 503 */
+    _Atomic uint64_t stale;           /* requests answered from the copy */
 };
 
 static inline void stats_add(_Atomic uint64_t *counter)

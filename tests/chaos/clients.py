@@ -95,6 +95,8 @@ class HttpClient(Client):
         headers = {}
         if op.kind != "get":
             headers["Idempotency-Key"] = op.id
+        else:  # an answer from a gateway's copy says that it is stale: it is not in the order that is checked here
+            headers["Cache-Control"] = "no-cache"
         if op.if_match:
             headers["If-Match"] = f'"{op.if_match}"'
         if op.kind == "create":

@@ -84,7 +84,7 @@ class Reads:
         while not self.end.is_set():
             for id in self.ids:
                 least = self.known[id]
-                response = client.get(f"/items/{id}")
+                response = client.get(f"/items/{id}", Cache_Control="no-cache")
                 if response.status in (503, 504):
                     continue
                 version = int(response.header("etag", '"0"').strip('"'))

@@ -185,6 +185,12 @@ static void one_partitions_refusal_is_the_lists(void **unused)
     received_done(&parts[1]);
 }
 
+static void describe_services(void *arg, struct buf *out)
+{
+    assert_non_null(arg);
+    buf_append_text(out, "\"services\":{}");
+}
+
 static void readiness_names_what_is_missing(void **unused)
 {
     struct health health;
@@ -202,6 +208,11 @@ static void readiness_names_what_is_missing(void **unused)
     assert_int_equal(answer.status, 200);
     assert_slice(answer_body(&answer),
                  "{\"status\":\"ready\",\"instance\":\"g\\\"1\",\"reply_partition\":-1}");
+    health.describe = describe_services;
+    health.describe_arg = &health;
+    health_ready(&health, NULL, &answer);
+    assert_slice(answer_body(&answer),
+                 "{\"status\":\"ready\",\"instance\":\"g\\\"1\",\"reply_partition\":-1,\"services\":{}}");
     health_set(&health, HEALTH_STAYS, false);
     health_ready(&health, NULL, &answer);
     assert_int_equal(answer.status, 503);
