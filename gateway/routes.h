@@ -35,7 +35,6 @@ struct route {
     bool heavy;           /* its work may take long: it is admitted by what is left of the caller's wait */
     bool open;            /* also to callers nobody knows: access.h */
     bool every_partition; /* sent to each partition, without a key */
-    bool heavy;           /* it takes long by nature: slow answers say nothing about the service */
     bool copied;          /* its answer is the entity's state: degrade.h has a copy */
     build_fn *build;
     finish_fn *finish;
