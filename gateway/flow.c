@@ -415,6 +415,8 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
     admission_leave(&x->permit, x->outcome, x->part_count == 1 ? x->parts[0].worked_us : 0, now_ns);
     if (follow(flow, x, now_ns))
         return true;
+    if (x->async && x->accept_ms == 0 && x->outcome == OUTCOME_REPLIED && x->parts[0].status < 500)
+        x->outcome = OUTCOME_ACCEPTED; /* its reply overtook Kafka's word that it has the command: 202 as always */
     if (degrade_rescues(flow->degrade, x, now_ns)) {
         /* the answer is set */
     } else if (x->outcome == OUTCOME_REPLIED) {
