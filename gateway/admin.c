@@ -19,6 +19,7 @@
 #define THREADS         2
 #define CONNECTIONS_MAX 64
 #define IDLE_TIMEOUT_S  60
+#define READ_TIMEOUT_MS 20000
 #define BODY_MAX        (256 * 1024)
 #define HEADER_MAX      (16 * 1024)
 #define STOP_NS         (INT64_C(500) * CLOCK_NS_PER_MS)
@@ -168,6 +169,7 @@ static int start_serving(struct admin *admin)
                                       .threads = THREADS,
                                       .max_connections = CONNECTIONS_MAX,
                                       .idle_timeout_s = IDLE_TIMEOUT_S,
+                                      .read_timeout_ms = READ_TIMEOUT_MS,
                                       .stats = &admin->stats};
     int err = pool_start(&pool, &admin->pool);
     if (!err)

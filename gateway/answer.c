@@ -203,6 +203,7 @@ void answer_outcome(struct answer *answer, enum outcome outcome, const struct an
     case OUTCOME_NONE:
     case OUTCOME_REPLIED:
     case OUTCOME_ACCEPTED:
+    case OUTCOME_LEFT:
     case OUTCOME_NEWS:
         break;
     }

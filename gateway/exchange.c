@@ -67,6 +67,7 @@ void exchange_clear(struct exchange *x)
     x->preferred = x->keyed = x->async = false;
     x->watch = 0;
     x->call = (struct circuit_call){0};
+    x->ticket = (struct ticket){0, 0};
     x->streaming = x->parked = x->looked = x->cut = false;
     x->streamed = 0;
     x->limited = false;

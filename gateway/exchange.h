@@ -29,13 +29,16 @@ enum exchange_state {
     EXCHANGE_ANSWERED, /* the answer is with libmicrohttpd; one that streams may wait again */
 };
 
+struct peer;
+
 struct exchange {
     enum exchange_state state; /* changed by exchange_move() only */
-    void *home;                /* its HTTP thread; pool.c's, as the next one */
+    void *home;                /* its shard of its HTTP thread; pool.c's, as the next one */
     struct exchange *next;
     void *connection;  /* http.c's, as the next ones */
-    LIST_ENTRY(exchange) beside; /* the others of its thread whose request has begun and is not over */
+    LIST_ENTRY(exchange) beside; /* the others of its shard whose request has begun and is not over */
     bool cut;          /* answered before its body was here: the rest is dropped */
+    struct peer *peer; /* the client (peers.h) */
     size_t target_len; /* of path and query as they came */
     struct request req;
     const struct route *route;
@@ -45,6 +48,7 @@ struct exchange {
     bool preferred; /* wait_ms was asked for by Prefer */
     bool async;     /* a write whose caller takes 202 after accept_ms */
     int64_t accept_ms, work_ms; /* work_ms: how long the worker has */
+    struct ticket ticket; /* of its wait, for its HTTP thread to end it; the bus thread does not look at it */
     watch_id watch;   /* it is about another command, and waits until that is decided */
     int64_t until_ns; /* for at most so long */
     bool parked;      /* it waits for news, not for a reply */
@@ -53,8 +57,8 @@ struct exchange {
     struct stream stream;
     size_t streamed;  /* bytes of the body that are with libmicrohttpd */
     void *server;     /* http.c's */
-    unsigned char peer[16]; /* the client's address, IPv4 or IPv6 */
-    size_t peer_len;
+    unsigned char address[16]; /* the client's, IPv4 or IPv6 */
+    size_t address_len;
     struct throttle_verdict throttled; /* as far as `limited` */
     bool limited;
     struct permit permit;

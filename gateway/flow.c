@@ -16,6 +16,8 @@
 #define REPEAT_LEFT_NS (INT64_C(1000) * CLOCK_NS_PER_MS)
 /** So long before its time is over who waits for an operation asks once more how far it is. */
 #define LAST_LOOK_NS (INT64_C(200) * CLOCK_NS_PER_MS)
+/** A body above this is not kept while its request waits: parked requests are to be small. */
+#define WAITING_BODY_MAX 4096
 
 static void refuse(struct flow *flow, struct exchange *x)
 {
@@ -68,7 +70,7 @@ static bool throttle(struct flow *flow, struct exchange *x, int64_t now_ns)
     struct admission *admission = flow->admission;
     if (!admission || !admission->throttle || x->route->local)
         return true;
-    struct slice client = admission_client(admission, &x->req, principal_slice(&x->req.principal), slice_make((const char *)x->peer, x->peer_len));
+    struct slice client = admission_client(admission, &x->req, principal_slice(&x->req.principal), slice_make((const char *)x->address, x->address_len));
     x->throttled = throttle_take(admission->throttle, client, now_ns);
     x->limited = true;
     if (x->throttled.allowed)
@@ -243,8 +245,10 @@ static bool begin_to_wait(struct flow *flow, struct exchange *x, uint32_t parts,
     exchange_move(x, EXCHANGE_WAITING);
     flow->suspend(x);
     int err = pending_open(flow->pending, x, parts, deadline_ns, accept_ns, ret_ticket);
-    if (!err)
+    if (!err) {
+        x->ticket = *ret_ticket;
         return true;
+    }
     leave_key(flow, x);
     degrade_ended(flow->degrade, x, OUTCOME_NONE, clock_mono_ns());
     answer_no_room(flow, x, err);
@@ -257,9 +261,12 @@ static bool begin_to_wait(struct flow *flow, struct exchange *x, uint32_t parts,
 static void ask_worker(struct flow *flow, struct exchange *x, uint32_t parts, int64_t deadline_ns, int64_t accept_ns)
 {
     struct ticket ticket;
-    if (!begin_to_wait(flow, x, parts, deadline_ns, accept_ns, &ticket))
-        return;
-    int err = send_commands(flow, x, ticket);
+    struct buf body = {0};
+    if (x->req.body.cap > WAITING_BODY_MAX)
+        buf_swap(&body, &x->req.body); /* the draft goes on pointing at it, until it is sent */
+    bool waits = begin_to_wait(flow, x, parts, deadline_ns, accept_ns, &ticket);
+    int err = waits ? send_commands(flow, x, ticket) : 0;
+    buf_done(&body);
     if (!err)
         return;
     log_warn("a command could not be sent", "error=%d", err);

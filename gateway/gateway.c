@@ -79,6 +79,10 @@ const struct config_key gateway_keys[] = {
      "a connection that neither sends nor waits is closed"},
     {"drain-delay", CONFIG_DURATION, "0", 0, 600000,
      "told to stop, it says for so long that it is not ready, and still serves: what a balancer needs to notice"},
+    {"read-timeout", CONFIG_DURATION, "20s", 1000, 86400000,
+     "a request must be complete so long after its first byte, a body so long after its head or faster than 4 KiB/s; else 408"},
+    {"half-close", CONFIG_STRING, "ask", 0, 0,
+     "a client that closes its sending side while it waits: ask: it is asked whether it is there; left: it has left"},
     {"replies-topic", CONFIG_STRING, "replies", 0, 0, "topic that workers answer on"},
     {"reply-partition", CONFIG_INT, "-1", -1, 1000000,
      "partition of it that is this gateway's; -1: by its instance id"},
@@ -209,9 +213,22 @@ static int open_bus(struct gateway *gateway)
     return err;
 }
 
+static int read_half_close(const struct config *config, bool *ret_ask)
+{
+    const char *text = config_string(config, "half-close");
+    *ret_ask = strcmp(text, "ask") == 0;
+    if (*ret_ask || strcmp(text, "left") == 0)
+        return 0;
+    log_error("half-close must be ask or left", "half-close=\"%s\"", text);
+    return -EINVAL;
+}
+
 static int open_http(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
+    bool ask;
+    if (read_half_close(config, &ask) != 0)
+        return -EINVAL;
     gateway->pace.interval_ns = config_int(config, "progress-interval") * CLOCK_NS_PER_MS;
     gateway->flow = (struct flow){
         .routes = &routes_public,
@@ -242,6 +259,8 @@ static int open_http(struct gateway *gateway)
         .threads = (unsigned)config_int(config, "http-threads"),
         .max_connections = (unsigned)config_int(config, "max-connections"),
         .idle_timeout_s = (unsigned)(config_int(config, "idle-timeout") / 1000),
+        .read_timeout_ms = config_int(config, "read-timeout"),
+        .ask = ask,
         .stats = &gateway->stats,
     };
     int err = pool_start(&options, &gateway->pool);

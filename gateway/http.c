@@ -30,6 +30,8 @@
 #define DROPPED_MAX ((size_t)1024 * 1024)
 /** Bytes of a streamed body that are handed over at a time. */
 #define STREAM_BLOCK 4096
+/** With up to so many query parameters rules.c has a look at the request. */
+#define QUERIES_TAKEN_MAX 64
 /** libmicrohttpd's memory for a connection: headers as they came, its records of them, and the answer's
  * headers. */
 #define CONNECTION_MEMORY(header_bytes) ((header_bytes) + (size_t)16 * 1024)
@@ -37,6 +39,7 @@
 struct http {
     struct http_options options; /* fixed */
     struct MHD_Daemon *daemon;
+    bool plain;   /* not encrypted */
     bool started; /* on_connection has seen the connection that is being added */
     LIST_HEAD(, exchange) begun; /* exchanges whose request is not over */
 };
@@ -80,18 +83,18 @@ static enum MHD_Result add_query(void *cls, enum MHD_ValueKind kind, const char 
 }
 
 /* Where the connection comes from. */
-static void note_peer(struct exchange *x)
+static void note_address(struct exchange *x)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     const struct sockaddr *address = info ? info->client_addr : NULL;
     if (address && address->sa_family == AF_INET) {
-        x->peer_len = sizeof(struct in_addr);
-        memcpy(x->peer, &((const struct sockaddr_in *)address)->sin_addr, x->peer_len);
+        x->address_len = sizeof(struct in_addr);
+        memcpy(x->address, &((const struct sockaddr_in *)address)->sin_addr, x->address_len);
     } else if (address && address->sa_family == AF_INET6) {
         const struct in6_addr *in6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
         size_t skip = IN6_IS_ADDR_V4MAPPED(in6) ? 12 : 0; /* an IPv4 client of a socket for both */
-        x->peer_len = sizeof(*in6) - skip;
-        memcpy(x->peer, in6->s6_addr + skip, x->peer_len);
+        x->address_len = sizeof(*in6) - skip;
+        memcpy(x->address, in6->s6_addr + skip, x->address_len);
     }
 }
 
@@ -100,22 +103,46 @@ static struct exchange *exchange_of(struct http *http, struct MHD_Connection *co
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct exchange **place = info ? info->socket_context : NULL;
-    if (!place)
+    struct peer *peer = info ? info->socket_context : NULL;
+    if (!peer)
         return NULL;
-    if (!*place && (*place = exchange_new(connection, http->options.arg)))
-        note_peer(*place);
-    if (*place)
-        (*place)->server = http;
-    return *place;
+    if (!peer->exchange && (peer->exchange = exchange_new(connection, http->options.arg)))
+        note_address(peer->exchange);
+    if (peer->exchange) {
+        peer->exchange->server = http;
+        peer->exchange->peer = peer;
+    }
+    return peer->exchange;
+}
+
+/* libmicrohttpd 0.9 does not answer at all when its memory does not hold what it makes of them. */
+static void refuse_queries(struct exchange *x)
+{
+    struct answer answer = {0};
+    answer_problem(&answer, 400, "More than %d query parameters: send fewer.", REQUEST_QUERIES_MAX);
+    peers_cut(x->peer, &answer);
+    answer_done(&answer);
+}
+
+static size_t count_ampersands(const char *target)
+{
+    size_t count = 0;
+    while ((target = strchr(target, '&'))) {
+        count++;
+        target++;
+    }
+    return count;
 }
 
 /* The path and query as they came, before they are taken apart: their length, up to a NUL. */
 static void *note_target(void *cls, const char *target, struct MHD_Connection *connection)
 {
     struct exchange *x = exchange_of(cls, connection);
-    if (x)
+    if (x) {
         x->target_len = strlen(target);
+        if (count_ampersands(target) > QUERIES_TAKEN_MAX)
+            refuse_queries(x);
+    }
     return NULL;
 }
 
@@ -225,6 +252,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
     *con_cls = x;
     exchange_move(x, EXCHANGE_READING);
     LIST_INSERT_HEAD(&http->begun, x, beside);
+    x->peer->requests++;
     http->options.active(http->options.arg, 1);
     read_head(x, url, method, version);
     flow_begin(http->options.flow, x, clock_mono_ns());
@@ -263,10 +291,24 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     if (x->state == EXCHANGE_READING) {
         if (flow_body(http->options.flow, x, clock_mono_ns()))
             return MHD_YES; /* the bus thread's; not to be looked at until it is resumed */
+    } else if (x->outcome == OUTCOME_LEFT) {
+        return MHD_NO; /* closes the connection */
     } else if (x->state == EXCHANGE_ENDED && flow_end(http->options.flow, x, clock_mono_ns())) {
         return MHD_YES;
     }
     return give_answer(http, x);
+}
+
+/*
+ * What is resumed has a time-out of its own: libmicrohttpd looks at such connections before it reads from any. Otherwise it
+ * would first read from this one, find nothing, or the end of what a half-closed client sends, and then close it without
+ * the answer (0.9.75 and 1.0.1, MHD_epoll).
+ */
+static void set_apart(struct http *http, struct peer *peer, struct MHD_Connection *connection, bool apart)
+{
+    if (peer->apart != apart)
+        MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, http->options.idle_timeout_s + apart);
+    peer->apart = apart;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
@@ -278,26 +320,30 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     if (!x)
         return;
     LIST_REMOVE(x, beside);
+    set_apart(http, x->peer, connection, false);
     flow_over(http->options.flow, x);
     exchange_clear(x);
     http->options.active(http->options.arg, -1);
 }
 
-/* A connection's context is the place of its exchange, which is only made when there is a request. */
+/* A connection's context is its client, who gets an exchange with the first request. */
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = cls;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         http->started = true;
-        *socket_context = calloc(1, sizeof(struct exchange *));
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *socket_context = info ? peers_add(http->options.peers, info->connect_fd, http->plain) : NULL;
         return;
     }
-    struct exchange **place = *socket_context;
+    struct peer *peer = *socket_context;
     *socket_context = NULL;
-    if (place)
-        exchange_free(*place);
-    free(place);
+    if (peer) { /* its descriptor is still open */
+        exchange_free(peer->exchange);
+        peers_remove(http->options.peers, peer);
+    }
     http->options.closed(http->options.arg);
 }
 
@@ -342,6 +388,7 @@ int http_open(const struct http_options *options, struct http **ret_http)
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
     if (options->tls)
         flags |= MHD_USE_TLS;
+    http->plain = !(flags & MHD_USE_TLS);
     http->daemon =
         MHD_start_daemon(flags, 0, NULL, NULL, on_request, http, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     if (!http->daemon) {
@@ -360,15 +407,6 @@ void http_close(struct http *http)
     free(http);
 }
 
-static int socket_of(const struct exchange *x)
-{
-    const union MHD_ConnectionInfo *tls =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    const union MHD_ConnectionInfo *fd =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    return fd && !(tls && tls->tls_session) ? fd->connect_fd : -1;
-}
-
 /* libmicrohttpd takes no answer while a body is coming, so it goes past it. What still comes is read and dropped: closing with
  * something unread would be a reset, which can overtake the answer. */
 void http_cut(struct http *http)
@@ -380,9 +418,8 @@ void http_cut(struct http *http)
         if (x->state == EXCHANGE_READING)
             flow_cut(http->options.flow, x);
         x->cut = true;
-        int fd = socket_of(x);
-        if (fd >= 0)
-            bypass_send(fd, &x->answer);
+        if (http->plain)
+            bypass_send(x->peer->fd, &x->answer);
     }
 }
 
@@ -414,10 +451,14 @@ bool http_add(struct http *http, int fd, const struct sockaddr *address, socklen
 
 void http_suspend(struct exchange *x)
 {
+    struct http *http = x->server;
+    set_apart(http, x->peer, x->connection, true);
     MHD_suspend_connection(x->connection);
+    peers_sleep(http->options.peers, x->peer);
 }
 
 void http_resume(struct exchange *x)
 {
+    peers_wake(x->peer);
     MHD_resume_connection(x->connection);
 }

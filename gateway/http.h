@@ -5,10 +5,10 @@
  *
  * A connection belongs to one struct http for its life, and all steps of its exchange happen on that thread.
  * A request that waits for a worker is suspended: libmicrohttpd then neither reads from it nor times it out
- * nor sees whether its client is still there. http_resume() hands it back; flow.c and replies.c see to it
+ * nor sees whether its client is still there; peers.h does the last. http_resume() hands it back; flow.c and replies.c see to it
  * that this happens exactly once for each http_suspend().
  *
- * One thread only, except http_resume().
+ * One thread only.
  */
 #ifndef ROUNDTRIP_GATEWAY_HTTP_H
 #define ROUNDTRIP_GATEWAY_HTTP_H
@@ -17,12 +17,14 @@
 
 #include "flow.h"
 #include "tls.h"
+#include "peers.h"
 
 struct http;
 
 struct http_options {
     struct flow *flow;
     const struct tls *tls;   /* NULL: http */
+    struct peers *peers; /* of the same thread */
     unsigned idle_timeout_s; /* a connection that neither sends nor waits is closed after this */
     void (*active)(void *arg, int change); /* +1: a request has begun, -1: it is over */
     void (*closed)(void *arg);             /* a connection is */

@@ -11,14 +11,15 @@
 
 #include "bypass.h"
 #include "clock.h"
-#include "http.h"
 #include "log.h"
 #include "loop.h"
+#include "peers.h"
+#include "shards.h"
 
 /** What has arrived by the end is answered within this. */
 #define LAST_PASS_NS (INT64_C(50) * CLOCK_NS_PER_MS)
 
-enum tag { TAG_HTTP, TAG_INBOX };
+enum tag { TAG_INBOX, TAG_DEPARTURES, TAG_SHARDS /* and all above */ };
 
 /* A connection on its way to its thread. */
 struct arrival {
@@ -30,7 +31,8 @@ struct arrival {
 
 struct member {
     struct pool *pool;
-    struct http *http;
+    struct shards shards;
+    struct peers peers;
     struct loop loop;
     int inbox_fd;
     pthread_t thread;
@@ -101,11 +103,11 @@ static void empty_inbox(struct member *member)
     pthread_mutex_unlock(&member->lock);
     for (struct exchange *next; resumed; resumed = next) {
         next = resumed->next;
-        http_resume(resumed);
+        shards_resume(resumed);
     }
     for (struct arrival *next; arrival; arrival = next) {
         next = arrival->next;
-        if (!http_add(member->http, arrival->fd, (const struct sockaddr *)&arrival->address, arrival->length))
+        if (!shards_add(&member->shards, arrival->fd, (const struct sockaddr *)&arrival->address, arrival->length))
             on_closed(member);
         free(arrival);
     }
@@ -113,7 +115,7 @@ static void empty_inbox(struct member *member)
 
 void pool_resume(struct exchange *x)
 {
-    struct member *member = x->home;
+    struct member *member = shard_owner(x->home);
     pthread_mutex_lock(&member->lock);
     bool was_empty = !member->resumed && !member->arrivals;
     x->next = member->resumed;
@@ -121,6 +123,25 @@ void pool_resume(struct exchange *x)
     pthread_mutex_unlock(&member->lock);
     if (was_empty)
         wake(member);
+}
+
+/* Departures come first: what is shown of a client must not outlive its connection, which only a shard that runs closes. */
+static void take_news(struct member *member)
+{
+    uint32_t tags[LOOP_LIST_MAX];
+    int64_t shards_ns = shards_due_ns(&member->shards), peers_ns = peers_due_ns(&member->peers);
+    size_t count = loop_wait_list(&member->loop, shards_ns < peers_ns ? shards_ns : peers_ns, tags);
+    bool inbox = false, departures = false;
+    for (size_t i = 0; i < count; i++) {
+        inbox |= tags[i] == TAG_INBOX;
+        departures |= tags[i] == TAG_DEPARTURES;
+        if (tags[i] >= TAG_SHARDS)
+            shards_stir(&member->shards, tags[i]);
+    }
+    if (departures)
+        peers_take_departures(&member->peers);
+    if (inbox)
+        empty_inbox(member);
 }
 
 /*
@@ -133,8 +154,9 @@ static void last_pass(struct member *member)
     for (int quiet = 0; quiet < 2 && clock_mono_ns() < until_ns; quiet++) {
         size_t begun = member->begun;
         empty_inbox(member);
-        http_run(member->http);
-        http_cut(member->http);
+        shards_stir_all(&member->shards);
+        shards_run(&member->shards);
+        shards_cut(&member->shards);
         if (member->begun != begun || member->active)
             quiet = -1;
     }
@@ -144,13 +166,14 @@ static void *run(void *arg)
 {
     struct member *member = arg;
     while (!atomic_load(&member->pool->stop)) {
-        uint32_t tags = loop_wait(&member->loop, http_due_ns(member->http, clock_mono_ns()));
-        if (tags & 1U << TAG_INBOX)
-            empty_inbox(member);
-        http_run(member->http);
+        take_news(member);
+        int64_t now_ns = clock_mono_ns();
+        if (peers_due_ns(&member->peers) <= now_ns)
+            peers_look(&member->peers, now_ns);
+        shards_run(&member->shards);
         if (atomic_load(&member->pool->cut) && !member->cut) {
             member->cut = true;
-            http_cut(member->http);
+            shards_cut(&member->shards);
         }
     }
     last_pass(member);
@@ -159,19 +182,25 @@ static void *run(void *arg)
 
 static int member_start(struct member *member, struct pool *pool)
 {
-    const struct http_options options = {.flow = pool->options.flow,
-                                         .tls = pool->options.tls,
-                                         .idle_timeout_s = pool->options.idle_timeout_s,
-                                         .active = on_active,
-                                         .closed = on_closed,
-                                         .arg = member};
+    const struct peers_options peers = {
+        .flow = pool->options.flow, .read_timeout_ms = pool->options.read_timeout_ms, .ask = pool->options.ask};
+    const struct shards_options shards = {.http = {.flow = pool->options.flow,
+                                                   .peers = &member->peers,
+                                                   .idle_timeout_s = pool->options.idle_timeout_s,
+                                                   .active = on_active,
+                                                   .closed = on_closed,
+                                                   .arg = member},
+                                          .loop = &member->loop,
+                                          .first_tag = TAG_SHARDS};
     member->pool = pool;
     member->inbox_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int err = member->inbox_fd < 0 ? -errno : loop_open(&member->loop);
     if (!err)
-        err = http_open(&options, &member->http);
+        err = peers_open(&member->peers, &peers);
     if (!err)
-        err = loop_add(&member->loop, http_fd(member->http), TAG_HTTP);
+        err = loop_add(&member->loop, peers_fd(&member->peers), TAG_DEPARTURES);
+    if (!err)
+        err = shards_open(&member->shards, &shards);
     if (!err)
         err = loop_add(&member->loop, member->inbox_fd, TAG_INBOX);
     if (!err)
@@ -191,7 +220,8 @@ static void member_stop(struct member *member)
         close(arrival->fd);
         free(arrival);
     }
-    http_close(member->http);
+    shards_close(&member->shards);
+    peers_close(&member->peers);
     loop_close(&member->loop);
     if (member->inbox_fd >= 0)
         close(member->inbox_fd);
@@ -225,7 +255,7 @@ int pool_start(const struct pool_options *options, struct pool **ret_pool)
     pool->options = *options;
     pool->count = count;
     for (unsigned i = 0; i < count; i++) {
-        pool->members[i].inbox_fd = pool->members[i].loop.epoll_fd = -1;
+        pool->members[i].inbox_fd = pool->members[i].loop.epoll_fd = pool->members[i].peers.epoll_fd = -1;
         pthread_mutex_init(&pool->members[i].lock, NULL);
     }
     int err = 0;
@@ -295,7 +325,7 @@ void pool_cut(struct pool *pool)
         wake(&pool->members[i]);
 }
 
-/* Says why, instead of just closing. What cannot be written at once is not worth waiting for. */
+/* Says why, instead of just closing. */
 static void turn_away(struct pool *pool, int fd)
 {
     struct answer answer = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP threads: each runs one struct http in a loop, and has its share of the connections.
+ * The HTTP threads: each runs its shards in a loop, and has its share of the connections.
  *
  * A thread's inbox has what others give it: new connections (each goes to the thread that has the fewest),
  * and exchanges whose wait is over. libmicrohttpd is only called by the thread it belongs to.
@@ -20,6 +20,8 @@ struct pool_options {
     unsigned threads; /* 0: as many as there are cores, at most 4 */
     unsigned max_connections;
     unsigned idle_timeout_s;
+    int64_t read_timeout_ms; /* for a request to be complete */
+    bool ask;                /* half-close=ask (peers.h) */
     struct stats *stats;
 };
 

@@ -122,6 +122,8 @@ static void expire(struct replies *replies, int64_t now_ns)
     while ((x = pending_expire(replies->options.pending, now_ns, &why))) {
         if (why == OUTCOME_DEADLINE && !x->parked)
             stats_add(&replies->options.stats->expired);
+        if (why == OUTCOME_LEFT)
+            stats_add(&replies->options.stats->left);
         end_exchange(replies, x, why);
     }
 }

@@ -81,6 +81,10 @@ static bool check_framing(const struct request *req, struct answer *ret_answer)
 static bool check_host(const struct request *req, struct answer *ret_answer)
 {
     size_t hosts = request_header_count(req, "Host");
+    if (hosts == 1 && !syntax_is_host(request_header(req, "Host"))) {
+        refuse_and_close(ret_answer, 400, "Header Host is not a name or address with an optional port.");
+        return false;
+    }
     if (hosts == 1 || (hosts == 0 && !req->http11))
         return true;
     refuse_and_close(ret_answer, 400, "Header Host is %s: HTTP/1.1 needs exactly one.",

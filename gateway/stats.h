@@ -18,6 +18,8 @@ struct stats {
     _Atomic uint64_t expired;   /* requests whose deadline came first */
     _Atomic uint64_t undelivered; /* commands that Kafka did not take or did not confirm */
     _Atomic uint64_t bound;       /* events seen that tell what an Idempotency-Key was used for */
+    _Atomic uint64_t left;        /* requests whose client left while they waited */
+    _Atomic uint64_t slow;        /* connections whose request was not complete in time */
     _Atomic uint64_t turned_away; /* connections beyond the limit */
     _Atomic uint64_t throttled;   /* requests of clients that ask too often */
     _Atomic uint64_t shed;        /* requests that would not have been answered in time */

@@ -36,6 +36,17 @@ bool syntax_is_field_value(struct slice s)
     return true;
 }
 
+bool syntax_is_host(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.p[i];
+        bool letter = is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && (!c || !strchr("-._~%!$&'()*+,;=:[]", c)))
+            return false;
+    }
+    return true;
+}
+
 bool syntax_int64(struct slice s, int64_t *ret_value)
 {
     size_t i = s.len > 0 && s.p[0] == '-';

@@ -14,6 +14,8 @@
 
 /** One or more tchar (RFC 9110 section 5.6.2). */
 bool syntax_is_token(struct slice s);
+/** The characters that a host and port may have (RFC 3986 section 3.2.2); empty is allowed (RFC 9110 section 7.2). */
+bool syntax_is_host(struct slice s);
 /** No control character but the tab: what a field value may hold (RFC 9110 section 5.5). */
 bool syntax_is_field_value(struct slice s);
 /** Decimal int64 in its only spelling: no sign but "-", no leading zero, no "-0". */

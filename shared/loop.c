@@ -9,8 +9,6 @@
 
 #include "clock.h"
 
-#define EVENTS_MAX 16
-
 int loop_open(struct loop *loop)
 {
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -30,16 +28,24 @@ int loop_add(struct loop *loop, int fd, unsigned tag)
     return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-uint32_t loop_wait(struct loop *loop, int64_t until_ns)
+size_t loop_wait_list(struct loop *loop, int64_t until_ns, uint32_t ret_tags[LOOP_LIST_MAX])
 {
-    struct epoll_event events[EVENTS_MAX];
+    struct epoll_event events[LOOP_LIST_MAX];
     int64_t wait_ns = until_ns - clock_mono_ns();
     if (wait_ns < 0)
         wait_ns = 0;
     struct timespec timeout = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
-    int n = epoll_pwait2(loop->epoll_fd, events, EVENTS_MAX, &timeout, NULL);
-    uint32_t readable = 0;
+    int n = epoll_pwait2(loop->epoll_fd, events, LOOP_LIST_MAX, &timeout, NULL);
     for (int i = 0; i < n; i++)
-        readable |= UINT32_C(1) << events[i].data.u32;
+        ret_tags[i] = events[i].data.u32;
+    return n < 0 ? 0 : (size_t)n;
+}
+
+uint32_t loop_wait(struct loop *loop, int64_t until_ns)
+{
+    uint32_t tags[LOOP_LIST_MAX], readable = 0;
+    size_t count = loop_wait_list(loop, until_ns, tags);
+    for (size_t i = 0; i < count; i++)
+        readable |= UINT32_C(1) << tags[i];
     return readable;
 }

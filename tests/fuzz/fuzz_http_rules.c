@@ -76,7 +76,7 @@ static void check_command(const struct draft *draft, const struct request *req, 
 static bool serve(struct request *req, struct draft *draft, struct answer *answer)
 {
     static const struct rules_limits limits = {.header_bytes = 2048, .body_bytes = 2048};
-    int64_t wait_ms;
+    int64_t wait_ms, accept_ms, work_ms;
     bool preferred;
     unsigned allowed;
     if (!rules_check_message(req, &limits, answer) || !rules_split_path(req, answer))
@@ -89,6 +89,9 @@ static bool serve(struct request *req, struct draft *draft, struct answer *answe
         !rules_deadline_ms(req, 5000, 60000, &wait_ms, &preferred, answer))
         return false;
     assert(wait_ms >= 1 && wait_ms <= 60000);
+    (void)rules_async(req, 60000, 900000, &accept_ms, &work_ms);
+    assert(accept_ms >= 0 && accept_ms <= 60000 && work_ms >= 1 && work_ms <= 900000);
+    (void)rules_waits(req);
     if (!command_prepare(draft, req, route, 1767225600000, 1767225600000 + wait_ms, answer))
         return false;
     check_command(draft, req, route);

@@ -25,6 +25,17 @@ static void field_values(void **unused)
     assert_false(syntax_is_field_value(SLICE("\x7f")));
 }
 
+static void hosts(void **unused)
+{
+    static const char *const good[] = {"", "x", "127.0.0.1:80", "[::1]:8080", "a-b.c_d~e", "x%20y", "a;b"};
+    static const char *const bad[] = {"a b", "a/b", "a@b", "a\tb", "a\x7f", "\xc3\xa9", "a#b", "a\"b", "a<b", "a|b", "a\\b"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_true(syntax_is_host(slice_of(good[i])));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_false(syntax_is_host(slice_of(bad[i])));
+    assert_false(syntax_is_host(slice_make("a\0b", 3)));
+}
+
 static void integers_in_their_only_spelling(void **unused)
 {
     static const struct {
@@ -253,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens),
         cmocka_unit_test(field_values),
+        cmocka_unit_test(hosts),
         cmocka_unit_test(integers_in_their_only_spelling),
         cmocka_unit_test(json_media_types),
         cmocka_unit_test(idempotency_keys),
