@@ -8,6 +8,8 @@
 #define WINDOW_SAMPLES 16
 #define WINDOW_NS      INT64_C(250000000)
 #define WINDOW_MAX_NS  INT64_C(2000000000)
+/** So many windows in a row must be bad: what waited for a takeover, or a pause of the machine, is answered in one burst. */
+#define BAD_WINDOWS 3
 /** What an idle service takes counts this many times before it is called slow. */
 #define TOLERANCE 2
 /** The weight of a new window in `base` is one of this many. */
@@ -81,11 +83,12 @@ static void step(struct limit *limit)
 {
     int current = atomic_load_explicit(&limit->limit, memory_order_relaxed), next = current;
     int64_t average = limit->sum / limit->count, target = target_of(limit);
-    if (average > target) {
+    limit->bad = average > target ? limit->bad + 1 : 0;
+    if (limit->bad >= BAD_WINDOWS) {
         /* what was under way made it slow, which can be far less than the limit */
         int used = limit->most < current ? limit->most : current;
         next = average > 2 * target ? used / 2 : (int)(used * target / average);
-    } else if (limit->most * 2 >= current) {
+    } else if (!limit->bad && limit->most * 2 >= current) {
         next = current + square_root(current);
     }
     learn_base(limit, average, target, current);

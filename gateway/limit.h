@@ -2,8 +2,8 @@
 /*
  * How many requests may be under way at a service at one time: a limit that follows what is measured.
  *
- * After the gradient limits of Netflix' concurrency-limits (Gradient2Limit): windows of samples; where their average is above
- * the target the limit shrinks by target/average, at most by half; where it is below, and the limit was in use, it grows by
+ * After the gradient limits of Netflix' concurrency-limits (Gradient2Limit): windows of samples; where their average stays
+ * above the target the limit shrinks by target/average, at most by half; where it is below, and the limit was in use, it grows by
  * its square root. By Little's law it settles where the service's throughput times the target is under way. The target is the
  * larger of a setting and twice what the service takes when little is asked of it, so that one that is slow by nature is
  * not taken for one that is overloaded.
@@ -31,6 +31,7 @@ struct limit {
     int64_t began_ns; /* 0: no sample yet */
     int64_t sum, base;
     int count, most; /* most: the highest in_flight seen in it */
+    int bad;         /* windows in a row that were above the target */
 };
 
 /** It starts at the ceiling: a service is trusted until it shows otherwise. */

@@ -119,6 +119,18 @@ static void slow_by_nature_is_not_overloaded(void **unused)
     model_free(m);
 }
 
+static void one_burst_of_late_answers_is_no_overload(void **unused)
+{
+    struct model *m = model_new(16, 10000, 100 * MS);
+    run(m, 500, MS / 20, 10 * S);
+    m->free_ns = m->now_ns + 3 * S; /* a worker is taken over: what comes meanwhile is answered then, all at once */
+    run(m, 500, MS / 20, 10 * S);
+    assert_int_equal(m->refused, 0);
+    assert_true(m->worst_ns > 2 * S);
+    assert_int_equal(limit_now(&m->limit), 10000);
+    model_free(m);
+}
+
 static void within_floor_and_ceiling(void **unused)
 {
     struct limit limit;
@@ -165,6 +177,7 @@ int main(void)
         cmocka_unit_test(above_capacity_what_is_admitted_is_quick_and_nothing_is_wasted),
         cmocka_unit_test(it_comes_back),
         cmocka_unit_test(slow_by_nature_is_not_overloaded),
+        cmocka_unit_test(one_burst_of_late_answers_is_no_overload),
         cmocka_unit_test(within_floor_and_ceiling),
         cmocka_unit_test(shares),
     };
