@@ -17,6 +17,7 @@
 /** Seconds: what is said when nobody knows, and at most. */
 #define RETRY_UNKNOWN 5
 #define RETRY_MAX     60
+#define TRY_NS        (INT64_C(1000) * CLOCK_NS_PER_MS)
 
 static void init_service(struct admission_service *service, const char *name, const struct admission_options *options)
 {
@@ -121,11 +122,19 @@ static int64_t wait_of(const struct backlog *backlog, int32_t partition)
     return longest;
 }
 
+/* Where nobody seems to work one may try now and then, so that somebody notices when it is not so. */
+static bool may_try(struct admission_service *service, int64_t now_ns)
+{
+    int64_t last_ns = atomic_load(&service->tried_ns);
+    return now_ns - last_ns >= TRY_NS && atomic_compare_exchange_strong(&service->tried_ns, &last_ns, now_ns);
+}
+
 /* Would it only be taken up when nobody wants it any more? */
-static bool in_time(struct admission_service *service, const struct admission_request *request, struct answer *ret_answer)
+static bool in_time(struct admission_service *service, const struct admission_request *request, int64_t now_ns,
+                    struct answer *ret_answer)
 {
     int64_t wait_ms = wait_of(&service->backlog, request->partition);
-    if (wait_ms <= request->work_ms)
+    if (wait_ms <= request->work_ms || (wait_ms == BACKLOG_FOREVER && may_try(service, now_ns)))
         return true;
     if (wait_ms == BACKLOG_FOREVER)
         answer_unavailable(ret_answer, retry_after(wait_ms),
@@ -146,7 +155,7 @@ bool admission_enter(struct admission *admission, const struct admission_request
     *ret_permit = (struct permit){.service = NULL};
     if (!service)
         return true;
-    if (!in_time(service, request, ret_answer))
+    if (!in_time(service, request, now_ns, ret_answer))
         return false;
     bool heavy = request->route->heavy;
     struct limit *limit = heavy ? &service->heavy : &service->quick;

@@ -40,6 +40,7 @@ struct admission_service {
     struct limit quick, heavy;
     struct backlog backlog;
     _Atomic int64_t heard_ns; /* when something came from it; 0: never */
+    _Atomic int64_t tried_ns; /* when one was let through although nobody seems to work */
     int64_t noted_ns;         /* the surveying thread's */
 };
 

@@ -7,25 +7,27 @@
 /** Below so many a second it stands still. */
 #define RATE_MIN 0.5
 
+/* `alive`: since the last note. */
 static int64_t estimate(const struct backlog_partition *p, bool alive)
 {
-    int64_t waiting = p->end - p->done;
-    if (waiting < BACKLOG_MIN)
+    int64_t waiting = p->end - (p->passed ? p->heard_end : p->done);
+    if (waiting < BACKLOG_MIN || (p->passed && alive))
         return 0;
-    if (p->rate < RATE_MIN)
-        return alive ? 0 : BACKLOG_FOREVER;
-    return (int64_t)((double)waiting * 1000 / p->rate);
+    return p->rate < RATE_MIN ? BACKLOG_FOREVER : (int64_t)((double)waiting * 1000 / p->rate);
 }
 
 /* Only time in which there was something to do tells how fast it is done. */
-static void learn_rate(struct backlog_partition *p, int64_t moved, bool alive, double seconds)
+static void learn(struct backlog_partition *p, int64_t moved, bool alive, double seconds)
 {
-    bool busy = p->end > p->done;
-    if (!busy || seconds <= 0)
+    if (p->end <= p->done || seconds <= 0)
         return;
+    if (moved > 0)
+        p->passed = false;
+    else if (alive)
+        p->passed = true;
     double rate = (double)moved / seconds;
-    if (moved == 0 && alive)
-        p->rate = 0; /* others pass the one it stands at */
+    if (p->passed)
+        p->rate = 0;
     else
         p->rate = p->rate > 0 ? p->rate + WEIGHT * (rate - p->rate) : rate;
 }
@@ -33,14 +35,18 @@ static void learn_rate(struct backlog_partition *p, int64_t moved, bool alive, d
 void backlog_note(struct backlog *backlog, int32_t partition, int64_t done, int64_t end, bool alive, int64_t now_ns)
 {
     struct backlog_partition *p = &backlog->partitions[partition];
-    if (p->at_ns && done >= p->done)
-        learn_rate(p, done - p->done, alive, (double)(now_ns - p->at_ns) / 1e9);
-    else
-        p->rate = 0; /* the first time, or a log that was made anew */
+    bool first = p->at_ns == 0;
+    if (!first && done >= p->done) {
+        learn(p, done - p->done, alive, (double)(now_ns - p->at_ns) / 1e9);
+    } else { /* or a log that was made anew */
+        p->rate = 0;
+        p->passed = false;
+    }
     p->done = done;
     p->end = end;
-    bool first = p->at_ns == 0;
     p->at_ns = now_ns;
+    if (alive || first)
+        p->heard_end = end;
     atomic_store_explicit(&p->wait_ms, first ? 0 : estimate(p, alive), memory_order_relaxed);
 }
 

@@ -4,7 +4,8 @@
  * that has been getting less.
  *
  * The committed offset is the lowest that is not done: beside a long computation it stands still while others pass it. So where
- * it stands still although the service is alive, nothing is concluded. Time is a parameter (clock_mono_ns()). One thread
+ * it stands still although the service is alive, what lies behind it may be done as well: only what came after the last sign of
+ * life counts then. Time is a parameter (clock_mono_ns()). One thread
  * notes; any thread asks.
  */
 #ifndef ROUNDTRIP_GATEWAY_BACKLOG_H
@@ -23,6 +24,8 @@
 struct backlog_partition {
     /* the noting thread's */
     int64_t done, end, at_ns; /* as last noted; at_ns 0: never */
+    int64_t heard_end;        /* where the log ended when the service was last alive */
+    bool passed;              /* `done` stands still, others pass it */
     double rate;              /* records done a second, while there was something to do; 0: not known */
     /* any thread's */
     _Atomic int64_t wait_ms;

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 
+from callers import at_once
 from cluster import ClusterTest
 from kafka_client import Direct, partition_of
 from processes import SLACK
@@ -67,12 +68,13 @@ class Behind(ClusterTest):
             self.produce(400, 2, 1000)
             time.sleep(2.5 * SLACK)  # two looks at how far it is behind
             began = time.monotonic()
-            refused = self.http().get(f"/items/{mine}", Prefer="wait=4")
-            self.assertLess(time.monotonic() - began, 1.0 * SLACK)
-            problem = self.assertProblem(refused, 503)
+            answers = at_once(4, lambda _: (self.http().get(f"/items/{mine}", Prefer="wait=2"), time.monotonic()))
+            refused = [(answer, at) for answer, at in answers if answer.status == 503]
+            self.assertGreaterEqual(len(refused), 2, "one in a second may try")
+            self.assertLess(min(at for _, at in refused) - began, 1.0 * SLACK)
+            problem = self.assertProblem(refused[0][0], 503)
             self.assertIn("does not get on", problem["detail"])
-            self.assertEqual(refused.header("retry-after"), "5")
-            self.assertProblem(self.http().get("/items/", Prefer="wait=4"), 503)
+            self.assertEqual(refused[0][0].header("retry-after"), "5")
             self.assertProblem(self.http().get(f"/items/{other}", Prefer="wait=1"), 504)  # its partition is not behind
         finally:
             worker.signal(signal.SIGCONT)

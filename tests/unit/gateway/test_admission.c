@@ -135,6 +135,8 @@ static void nobody_works(void **unused)
         admission_note(&admission, "item", 0, 0, 1000 * i, i * S);
         admission_noted(&admission, "item", i * S);
     }
+    assert_true(enter(&read_row, "item", 60000, &permit)); /* one may try */
+    admission_withdraw(&permit);
     assert_false(enter(&read_row, "item", 60000, &permit));
     assert_string_equal(answer_find(&answer, "Retry-After"), "5");
 }

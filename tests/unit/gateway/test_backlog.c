@@ -64,6 +64,32 @@ static void it_stands_still_beside_a_long_one(void **unused)
     }
 }
 
+/* Idle behind it: nothing is heard because nobody asks. */
+static void it_stands_still_and_nobody_asks(void **unused)
+{
+    struct backlog backlog = {0};
+    for (int i = 1; i < 10; i++)
+        backlog_note(&backlog, 0, 10, 10 + 100 * i, true, i * S);
+    for (int i = 10; i < 100; i++) {
+        backlog_note(&backlog, 0, 10, 910 + i - 10, false, i * S);
+        assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+    }
+    backlog_note(&backlog, 0, 10, 1100, false, 100 * S); /* many more have come, and nothing is heard */
+    assert_int_equal(backlog_wait_ms(&backlog, 0), BACKLOG_FOREVER);
+}
+
+/* Its worker was getting on with much, and has gone. */
+static void it_goes_away(void **unused)
+{
+    struct backlog backlog = {0};
+    for (int i = 1; i < 10; i++)
+        backlog_note(&backlog, 0, 1000 * i, 20000, true, i * S);
+    assert_in_range(backlog_wait_ms(&backlog, 0), 10000, 12000);
+    for (int i = 10; i < 60; i++)
+        backlog_note(&backlog, 0, 9000, 20000, false, i * S);
+    assert_int_equal(backlog_wait_ms(&backlog, 0), BACKLOG_FOREVER);
+}
+
 static void a_log_made_anew(void **unused)
 {
     struct backlog backlog = {0};
@@ -79,7 +105,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_known_or_nothing_there), cmocka_unit_test(by_how_fast_it_gets_less),
         cmocka_unit_test(time_without_work_does_not_count), cmocka_unit_test(nobody_works_at_it),
-        cmocka_unit_test(it_stands_still_beside_a_long_one), cmocka_unit_test(a_log_made_anew),
+        cmocka_unit_test(it_stands_still_beside_a_long_one), cmocka_unit_test(it_stands_still_and_nobody_asks),
+        cmocka_unit_test(it_goes_away), cmocka_unit_test(a_log_made_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
