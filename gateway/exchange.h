@@ -63,6 +63,7 @@ struct exchange {
     bool limited;
     struct permit permit;
     int repeats; /* of a command whose sending failed */
+    bool uncertain; /* Kafka may have it from an earlier time */
     bool keyed;     /* its command id is entered in the key index */
     struct circuit_call call; /* its command, as its service's circuit breaker counts it: degrade.h */
     size_t dropped; /* bytes of a refused body */

@@ -405,6 +405,11 @@ static void say_preference(struct exchange *x)
 static bool repeat(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     int64_t until_ns = x->started_ns + x->wait_ms * CLOCK_NS_PER_MS;
+    x->uncertain |= x->outcome == OUTCOME_UNCERTAIN;
+    if (x->uncertain && (x->outcome == OUTCOME_UNSENT || x->outcome == OUTCOME_NONE))
+        x->outcome = OUTCOME_UNCERTAIN; /* that one time it was not sent says nothing about the time before */
+    if (!health_has(flow->health, HEALTH_OPEN))
+        return false;
     if ((x->outcome != OUTCOME_UNSENT && x->outcome != OUTCOME_UNCERTAIN) || x->repeats == REPEATS_MAX ||
         until_ns - now_ns < REPEAT_LEFT_NS || !admission_repeat(flow->admission, now_ns))
         return false;
