@@ -490,6 +490,7 @@ void flow_seal(struct flow *flow, struct exchange *x)
 
 void flow_over(struct flow *flow, struct exchange *x)
 {
+    admission_withdraw(&x->permit); /* one whose client left is not served to its end */
     watch_leave(flow->watch, x->watch);
     x->watch = 0;
     stream_end(&x->stream, flow->pace);

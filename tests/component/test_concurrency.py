@@ -123,6 +123,16 @@ class Connections(ClusterTest):
                     leaving.sendall(request)
         self.assertEqual(client.get("/items/1").status, 200)
         self.wait_for("the connections to be gone", lambda: self.descriptors() <= before)
+        worker.signal(signal.SIGSTOP)  # and none of the four places is taken
+        answers = []
+        waiting = [threading.Thread(target=lambda: answers.append(self.cluster.http().get("/items/1").status)) for _ in range(4)]
+        for thread in waiting:
+            thread.start()
+        time.sleep(0.5)
+        worker.signal(signal.SIGCONT)
+        for thread in waiting:
+            thread.join()
+        self.assertEqual(answers, [200] * 4)
 
     def refusal(self):
         received = raw_exchange(self.cluster.port(), b"GET /items/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
