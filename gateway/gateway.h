@@ -5,6 +5,9 @@
 
 #include "config.h"
 
+/** At most so many of the setting http-threads. */
+#define GATEWAY_HTTP_THREADS_MAX 64
+
 /** The settings only the gateway has. */
 extern const struct config_key gateway_keys[];
 
