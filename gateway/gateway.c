@@ -86,14 +86,14 @@ static uint64_t random_epoch(void)
     return epoch;
 }
 
-/* Each connection needs a descriptor: as many as the system lets us have. */
+/* Each connection needs a descriptor, and each shard two: as many as the system lets us have. */
 static void raise_descriptor_limit(int64_t connections)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)connections + 256)
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < (rlim_t)(connections + connections / 64) + 256)
         log_warn("fewer descriptors than max-connections needs; raise the limit of open files",
                  "limit=%" PRIu64 " max_connections=%" PRId64, (uint64_t)limit.rlim_cur, connections);
 }

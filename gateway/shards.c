@@ -148,7 +148,7 @@ int64_t shards_due_ns(const struct shards *shards)
     int64_t due_ns = INT64_MAX;
     for (size_t i = 0; i < shards->count; i++) {
         const struct shard *shard = shards->list[i];
-        int64_t its_ns = shard->stirred ? INT64_MIN : shard->due_ns;
+        int64_t its_ns = shard->stirred ? 0 : shard->due_ns;
         due_ns = its_ns < due_ns ? its_ns : due_ns;
     }
     return due_ns;
