@@ -185,6 +185,7 @@ static int member_start(struct member *member, struct pool *pool)
     const struct peers_options peers = {
         .flow = pool->options.flow, .read_timeout_ms = pool->options.read_timeout_ms, .ask = pool->options.ask};
     const struct shards_options shards = {.http = {.flow = pool->options.flow,
+                                                   .tls = pool->options.tls,
                                                    .peers = &member->peers,
                                                    .idle_timeout_s = pool->options.idle_timeout_s,
                                                    .active = on_active,
