@@ -59,9 +59,10 @@ static void begin(struct events *events, struct event_log *log, int32_t partitio
         return; /* tried again at the next turn */
     log->partitions = partitions;
     for (int32_t p = 0; p < partitions; p++) {
-        if (!log->tail || reader_end(events->reader, log->topic, p, END_TIMEOUT_MS, &log->ends[p]) != 0)
-            log->ends[p] = 0;
-        int err = reader_add(events->reader, log->topic, p, log->tail ? READER_TAIL(EVENTS_TAIL) : READER_END);
+        int64_t end = READER_END; /* asked for now: the end by the time Kafka is read may lie behind what is waited for */
+        bool known = reader_end(events->reader, log->topic, p, END_TIMEOUT_MS, &end) == 0;
+        log->ends[p] = log->tail && known ? end : 0;
+        int err = reader_add(events->reader, log->topic, p, log->tail ? READER_TAIL(EVENTS_TAIL) : known ? end : READER_END);
         if (err)
             log_warn("a log of events is not followed: keys used at other gateways and ends of operations are not all seen", "topic=%s partition=%d error=\"%s\"",
                      log->topic, (int)p, strerror(-err));
