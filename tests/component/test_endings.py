@@ -4,9 +4,8 @@
 import signal
 import threading
 import time
-import unittest
 
-from cluster import Cluster
+from cluster import BreakingTest
 from processes import SANITIZED, SLACK, wait_for
 
 
@@ -14,17 +13,7 @@ def item(id, name="n"):
     return {"id": id, "name": name, "description": "d"}
 
 
-class Ending(unittest.TestCase):
-    def start(self, **options):
-        cluster = Cluster(**options)
-        self.addCleanup(cluster.clean)
-        self.addCleanup(lambda: self.assertEqual(cluster.stop(), []))
-        try:
-            return cluster.start()
-        except BaseException:
-            cluster.show_logs()
-            raise
-
+class Ending(BreakingTest):
     def in_background(self, work):
         """Runs work(); what it returns is the list's only entry once the thread is joined."""
         result = []

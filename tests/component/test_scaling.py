@@ -3,9 +3,8 @@
 
 import threading
 import time
-import unittest
 
-from cluster import Cluster, ClusterTest
+from cluster import BreakingTest, Cluster, ClusterTest
 from processes import BROKER, SLACK
 
 
@@ -134,20 +133,10 @@ class Scaling(ClusterTest):
         self.assertEqual(self.http().get("/items/1").status, 404)
 
 
-class Endings(unittest.TestCase):
+class Endings(BreakingTest):
     """Each test breaks its cluster, so each has its own."""
 
     weight = 30
-
-    def start(self, **options):
-        cluster = Cluster(**options)
-        self.addCleanup(cluster.clean)
-        self.addCleanup(lambda: self.assertEqual(cluster.stop(), []))
-        try:
-            return cluster.start()
-        except BaseException:
-            cluster.show_logs()
-            raise
 
     def test_shutdown_answers_everybody(self):
         cluster = self.start(compute_workers=0)

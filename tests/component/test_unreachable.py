@@ -7,9 +7,8 @@ import signal
 import socket
 import threading
 import time
-import unittest
 
-from cluster import Cluster
+from cluster import BreakingTest
 from kinds import Kinds, item
 from processes import SLACK, wait_for
 
@@ -27,18 +26,8 @@ def freeze(cluster):
     return lambda: os.kill(pid, signal.SIGCONT)
 
 
-class Unreachable(unittest.TestCase):
+class Unreachable(BreakingTest):
     weight = 30
-
-    def start(self, **options):
-        cluster = Cluster(**options)
-        self.addCleanup(cluster.clean)
-        self.addCleanup(lambda: self.assertEqual(cluster.stop(), []))
-        try:
-            return cluster.start()
-        except BaseException:
-            cluster.show_logs()
-            raise
 
     def operation(self, cluster, n):
         begun = cluster.http().post("/computations/", {"kind": "primes", "params": {"n": n}}, Prefer="respond-async")

@@ -13,25 +13,15 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "component"))
 
 import http_client
-from cluster import Cluster
+from cluster import BreakingTest, Cluster
 from kinds import Kinds
 from processes import BUILD, SLACK, Process, wait_for
 from test_scaling import Load, item
 from test_unreachable import Unreachable
 
 
-class Outages(unittest.TestCase):
+class Outages(BreakingTest):
     weight = 45
-
-    def start(self, **options):
-        cluster = Cluster(**options)
-        self.addCleanup(cluster.clean)
-        self.addCleanup(lambda: self.assertEqual(cluster.stop(), []))
-        try:
-            return cluster.start()
-        except BaseException:
-            cluster.show_logs()
-            raise
 
     def under_load(self, cluster, break_it):
         load = Load(cluster, 10_000_000)

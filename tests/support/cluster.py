@@ -227,3 +227,17 @@ class ClusterTest(unittest.TestCase):
         else:
             self.assertEqual(problem["detail"], detail)
         return problem
+
+
+class BreakingTest(unittest.TestCase):
+    """Tests that break their cluster, so that each starts one of its own."""
+
+    def start(self, **options):
+        cluster = Cluster(**options)
+        self.addCleanup(cluster.clean)
+        self.addCleanup(lambda: self.assertEqual(cluster.stop(), []))
+        try:
+            return cluster.start()
+        except BaseException:
+            cluster.show_logs()
+            raise
