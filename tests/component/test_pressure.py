@@ -86,7 +86,7 @@ class Lanes(ClusterTest):
                "worker_flags": ["--pool-threads", "2"]}
 
     def test_short_requests_pass_while_computations_are_refused(self):
-        where, answers = [], []
+        answers = []
         job = {"kind": "primes", "params": {"n": 9_000_000_000}}
 
         def compute():
