@@ -13,14 +13,21 @@ static int64_t estimate(const struct backlog_partition *p, bool alive)
     int64_t waiting = p->end - (p->passed ? p->heard_end : p->done);
     if (waiting < BACKLOG_MIN || (p->passed && alive))
         return 0;
+    if (!p->known)
+        return 0;
     return p->rate < RATE_MIN ? BACKLOG_FOREVER : (int64_t)((double)waiting * 1000 / p->rate);
 }
 
-/* Only time in which there was something to do tells how fast it is done. */
+/*
+ * Only from one backlog to the next can be told how fast it is done: when little waits, as much is done as comes. So what was
+ * learnt is forgotten with its backlog, and a burst refuses nobody until it has lasted from one note to the next.
+ */
 static void learn(struct backlog_partition *p, int64_t moved, bool alive, double seconds)
 {
-    if (p->end <= p->done || seconds <= 0)
+    if (p->end <= p->done || seconds <= 0) {
+        p->known = p->known && p->passed;
         return;
+    }
     if (moved > 0)
         p->passed = false;
     else if (alive)
@@ -29,7 +36,8 @@ static void learn(struct backlog_partition *p, int64_t moved, bool alive, double
     if (p->passed)
         p->rate = 0;
     else
-        p->rate = p->rate > 0 ? p->rate + WEIGHT * (rate - p->rate) : rate;
+        p->rate = p->known && p->rate > 0 ? p->rate + WEIGHT * (rate - p->rate) : rate;
+    p->known = p->passed || p->end - p->done >= BACKLOG_MIN;
 }
 
 void backlog_note(struct backlog *backlog, int32_t partition, int64_t done, int64_t end, bool alive, int64_t now_ns)
@@ -39,8 +47,7 @@ void backlog_note(struct backlog *backlog, int32_t partition, int64_t done, int6
     if (!first && done >= p->done) {
         learn(p, done - p->done, alive, (double)(now_ns - p->at_ns) / 1e9);
     } else { /* or a log that was made anew */
-        p->rate = 0;
-        p->passed = false;
+        p->known = p->passed = false;
     }
     p->done = done;
     p->end = end;

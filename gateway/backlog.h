@@ -26,7 +26,8 @@ struct backlog_partition {
     int64_t done, end, at_ns; /* as last noted; at_ns 0: never */
     int64_t heard_end;        /* where the log ended when the service was last alive */
     bool passed;              /* `done` stands still, others pass it */
-    double rate;              /* records done a second, while there was something to do; 0: not known */
+    bool known;               /* `rate` is: there is a backlog since the last note at least */
+    double rate;              /* records of it done a second */
     /* any thread's */
     _Atomic int64_t wait_ms;
 };

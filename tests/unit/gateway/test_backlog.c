@@ -41,7 +41,26 @@ static void time_without_work_does_not_count(void **unused)
     for (int i = 3; i < 100; i++)
         backlog_note(&backlog, 0, 1000, 1000, true, i * S);
     backlog_note(&backlog, 0, 1000, 3000, true, 100 * S);
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+    backlog_note(&backlog, 0, 2000, 4000, true, 101 * S);
     assert_int_equal(backlog_wait_ms(&backlog, 0), 2000);
+}
+
+/* It does as much as comes, which says nothing of how much it could: a burst must not be measured by that. */
+static void a_burst_after_little(void **unused)
+{
+    struct backlog backlog = {0};
+    backlog_note(&backlog, 0, 0, 0, false, S);
+    backlog_note(&backlog, 0, 0, 3000, true, 2 * S); /* the first there ever was */
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+    for (int i = 3; i < 60; i++) { /* then ten a second, of which one is under way */
+        backlog_note(&backlog, 0, 3000 + 10 * i, 3001 + 10 * i, true, i * S);
+        assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+    }
+    backlog_note(&backlog, 0, 3600, 6600, true, 60 * S);
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+    backlog_note(&backlog, 0, 3610, 6610, true, 61 * S); /* now it has shown it */
+    assert_int_equal(backlog_wait_ms(&backlog, 0), 300000);
 }
 
 static void nobody_works_at_it(void **unused)
@@ -104,7 +123,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_known_or_nothing_there), cmocka_unit_test(by_how_fast_it_gets_less),
-        cmocka_unit_test(time_without_work_does_not_count), cmocka_unit_test(nobody_works_at_it),
+        cmocka_unit_test(time_without_work_does_not_count), cmocka_unit_test(a_burst_after_little),
+        cmocka_unit_test(nobody_works_at_it),
         cmocka_unit_test(it_stands_still_beside_a_long_one), cmocka_unit_test(it_stands_still_and_nobody_asks),
         cmocka_unit_test(it_goes_away), cmocka_unit_test(a_log_made_anew),
     };
