@@ -247,7 +247,7 @@ static enum MHD_Result begin(struct http *http, struct MHD_Connection *connectio
                              const char *method, const char *version, void **con_cls)
 {
     struct exchange *x = exchange_of(http, connection);
-    if (!x)
+    if (!x || x->peer->cut)
         return MHD_NO;
     *con_cls = x;
     exchange_move(x, EXCHANGE_READING);
@@ -286,8 +286,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         *upload_data_size = 0;
         return take_body(http, x, upload_data, size);
     }
-    if (x->cut)
-        return MHD_NO; /* it has its answer */
+    if (x->cut || x->peer->cut)
+        return MHD_NO; /* it has its answer: what was refused must have no effect */
     if (x->state == EXCHANGE_READING) {
         if (flow_body(http->options.flow, x, clock_mono_ns()))
             return MHD_YES; /* the bus thread's; not to be looked at until it is resumed */

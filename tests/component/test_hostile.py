@@ -171,6 +171,13 @@ class Malformed(HostileTest):
                                 (b"/items/?" + b"&" * 9000, 400), (b"/" * 9000, 404, 414)):
             self.told(path[:40], get(path, CLOSE), *statuses)
 
+    def test_what_is_refused_by_hand_has_no_effect(self):
+        """Its body is here already when the request line is refused."""
+        for count in (65, 400):
+            received = self.raw(b"POST /items/?" + b"a&" * count + create(9600 + count).split(b"/items/", 1)[1])
+            self.assertEqual(raw_status(received), 400, received)
+            self.assertProblem(self.other.get(f"/items/{9600 + count}"), 404)
+
     def test_floods_of_headers(self):
         for name, headers in (("101", b"".join(b"X%d: y\r\n" % n for n in range(101))), ("5000", b"".join(b"X%d: y\r\n" % n for n in range(5000))),
                               ("a million bytes", b"X: " + b"y" * 1000000 + b"\r\n"), ("cookies", b"Cookie: " + b"a=1;" * 3000 + b"\r\n"),
