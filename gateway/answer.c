@@ -204,6 +204,7 @@ void answer_outcome(struct answer *answer, enum outcome outcome, const struct an
     case OUTCOME_REPLIED:
     case OUTCOME_ACCEPTED:
     case OUTCOME_LEFT:
+    case OUTCOME_NUDGED:
     case OUTCOME_NEWS:
         break;
     }

@@ -42,6 +42,7 @@ enum outcome {
     OUTCOME_DRAINED,   /* this gateway is shutting down */
     OUTCOME_ACCEPTED,  /* Kafka has the command, and its caller waits no longer: 202 */
     OUTCOME_LEFT,      /* its client has left: nobody is answered */
+    OUTCOME_NUDGED,    /* a stream is to say something, to see whether its client is there */
     OUTCOME_NEWS,      /* no reply was awaited, but that the command it is about is decided: it was */
 };
 

@@ -251,7 +251,8 @@ static bool begin_to_wait(struct flow *flow, struct exchange *x, uint32_t parts,
     }
     leave_key(flow, x);
     degrade_ended(flow->degrade, x, OUTCOME_NONE, clock_mono_ns());
-    answer_no_room(flow, x, err);
+    if (!x->streaming) /* the head of a stream is out: it just ends */
+        answer_no_room(flow, x, err);
     exchange_move(x, EXCHANGE_ENDED);
     flow->resume(x);
     return false;

@@ -120,7 +120,7 @@ static void take_departure(struct peers *peers, struct peer *peer, uint32_t even
         return;
     case PATIENCE_NUDGE:
         peer->asked = true;
-        end_wait(peers, peer, OUTCOME_DEADLINE);
+        end_wait(peers, peer, OUTCOME_NUDGED);
         return;
     case PATIENCE_LEFT:
         end_wait(peers, peer, OUTCOME_LEFT);

@@ -96,10 +96,11 @@ enum stream_step stream_take(struct stream *stream, enum outcome outcome, const 
     enum stream_step step = outcome == OUTCOME_NEWS       ? take_news(stream)
                             : outcome == OUTCOME_REPLIED  ? take_reply(stream, part, now_ns)
                             : outcome == OUTCOME_DEADLINE ? STREAM_QUIET
+                            : outcome == OUTCOME_NUDGED   ? STREAM_COMMENT
                                                           : take_failure(stream, outcome);
-    if (step == STREAM_QUIET && now_ns - stream->spoke_ns >= STREAM_SILENCE_NS) {
-        stream->spoke_ns = now_ns;
+    if (step == STREAM_QUIET && now_ns - stream->spoke_ns >= STREAM_SILENCE_NS)
         step = STREAM_COMMENT;
-    }
+    if (step == STREAM_COMMENT)
+        stream->spoke_ns = now_ns;
     return step;
 }

@@ -55,6 +55,13 @@ static void the_same_is_not_told_twice(void **unused)
     assert_int_equal(stream_take(&stream, OUTCOME_REPLIED, &unknown, SECOND), STREAM_OVER);
 }
 
+/* Its client may have left: a comment tells, however short the silence was. */
+static void a_nudge_says_something(void **unused)
+{
+    assert_int_equal(stream_take(&stream, OUTCOME_NUDGED, NULL, 1), STREAM_COMMENT);
+    assert_int_equal(stream_take(&stream, OUTCOME_DEADLINE, NULL, STREAM_SILENCE_NS), STREAM_QUIET); /* it counts as spoken */
+}
+
 /* What changes nothing still shows that somebody is there. */
 static void silence_has_an_end(void **unused)
 {
@@ -206,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(one_asks_once_in_an_interval, begin, end),
         cmocka_unit_test_setup_teardown(the_same_is_not_told_twice, begin, end),
+        cmocka_unit_test_setup_teardown(a_nudge_says_something, begin, end),
         cmocka_unit_test_setup_teardown(silence_has_an_end, begin, end),
         cmocka_unit_test_setup_teardown(what_has_not_begun_is_asked_about_when_it_was_silent, begin, end),
         cmocka_unit_test_setup_teardown(a_decision_is_asked_for_until_it_is_known, begin, end),
