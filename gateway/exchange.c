@@ -72,7 +72,7 @@ void exchange_clear(struct exchange *x)
     x->streamed = 0;
     x->limited = false;
     x->repeats = 0;
-    x->uncertain = false;
+    x->uncertain = x->spent = false;
     x->dropped = x->part_count = 0;
     x->outcome = OUTCOME_NONE;
 }

@@ -64,6 +64,7 @@ struct exchange {
     struct permit permit;
     int repeats; /* of a command whose sending failed */
     bool uncertain; /* Kafka may have it from an earlier time */
+    bool spent;     /* its body went with it, and is not here to be sent again */
     bool keyed;     /* its command id is entered in the key index */
     struct circuit_call call; /* its command, as its service's circuit breaker counts it: degrade.h */
     size_t dropped; /* bytes of a refused body */

@@ -263,8 +263,10 @@ static void ask_worker(struct flow *flow, struct exchange *x, uint32_t parts, in
 {
     struct ticket ticket;
     struct buf body = {0};
-    if (x->req.body.cap > WAITING_BODY_MAX)
+    if (x->req.body.cap > WAITING_BODY_MAX) {
         buf_swap(&body, &x->req.body); /* the draft goes on pointing at it, until it is sent */
+        x->spent = true;
+    }
     bool waits = begin_to_wait(flow, x, parts, deadline_ns, accept_ns, &ticket);
     int err = waits ? send_commands(flow, x, ticket) : 0;
     buf_done(&body);
@@ -409,7 +411,7 @@ static bool repeat(struct flow *flow, struct exchange *x, int64_t now_ns)
     x->uncertain |= x->outcome == OUTCOME_UNCERTAIN;
     if (x->uncertain && (x->outcome == OUTCOME_UNSENT || x->outcome == OUTCOME_NONE))
         x->outcome = OUTCOME_UNCERTAIN; /* that one time it was not sent says nothing about the time before */
-    if (!health_has(flow->health, HEALTH_OPEN))
+    if (!health_has(flow->health, HEALTH_OPEN) || x->spent)
         return false;
     if ((x->outcome != OUTCOME_UNSENT && x->outcome != OUTCOME_UNCERTAIN) || x->repeats == REPEATS_MAX ||
         until_ns - now_ns < REPEAT_LEFT_NS || !admission_repeat(flow->admission, now_ns))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kafka answers nothing any more, though its connections stay: frozen, or behind a network that swallows everything."""
 
+import json
 import os
 import pathlib
 import signal
@@ -26,7 +27,7 @@ def freeze(cluster):
 
 
 class Unreachable(BreakingTest):
-    weight = 30
+    weight = 40
 
     def operation(self, cluster, n):
         begun = cluster.http().post("/computations/", {"kind": "primes", "params": {"n": n}}, Prefer="respond-async")
@@ -56,6 +57,29 @@ class Unreachable(BreakingTest):
             response, _ = kinds.ask(kind, Request_Timeout="50")
             self.assertLess(response.status, 500, (kind, response.body))
         return took
+
+    def test_frozen_for_so_long_that_it_is_sent_again(self):
+        """Whatever is sent again is the same: a body that is not kept while its request waits is not."""
+        cluster = self.start(compute_workers=0)
+        self.addCleanup(freeze(cluster))
+        time.sleep(0.1)
+        answers = {}
+
+        def create(id, size):
+            body = json.dumps(item(id)) + " " * size
+            answers[id] = cluster.http(timeout=90).post_json_text("/items/", body.encode(), Prefer="wait=40")
+        threads = [threading.Thread(target=create, args=(id, size)) for id, size in ((1, 1), (2, 3000), (3, 5000), (4, 20000), (5, 200000))]
+        for thread in threads:
+            thread.start()
+        time.sleep(7)  # Kafka's time-out is 4.5 s
+        freeze(cluster)()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([answers[id].status for id in (1, 2)], [200, 200], answers[1].body + answers[2].body)
+        for id in (3, 4, 5):
+            self.assertIn(answers[id].status, (200, 503), answers[id].body)
+            found = cluster.http().get(f"/items/{id}")
+            self.assertTrue(found.status == 404 or found.json() == item(id), found.body)
 
     def test_frozen(self):
         cluster = self.start()
