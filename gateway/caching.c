@@ -15,6 +15,7 @@ static bool is_read(const struct route *route, const struct request *req, int st
 
 void caching_say(const struct caching *caching, const struct route *route, const struct request *req, struct answer *answer)
 {
+    const char *whose = caching->known_callers ? "private, " : "";
     char text[80];
     int n = 0;
     if (answer_find(answer, "Cache-Control"))
@@ -24,9 +25,9 @@ void caching_say(const struct caching *caching, const struct route *route, const
     else if (!route->copied || (caching->max_age_s == 0 && caching->stale_if_error_s == 0))
         n = snprintf(text, sizeof(text), "no-cache");
     else if (caching->stale_if_error_s == 0)
-        n = snprintf(text, sizeof(text), "max-age=%" PRId64, caching->max_age_s);
+        n = snprintf(text, sizeof(text), "%smax-age=%" PRId64, whose, caching->max_age_s);
     else
-        n = snprintf(text, sizeof(text), "max-age=%" PRId64 ", stale-if-error=%" PRId64, caching->max_age_s,
+        n = snprintf(text, sizeof(text), "%smax-age=%" PRId64 ", stale-if-error=%" PRId64, whose, caching->max_age_s,
                      caching->stale_if_error_s);
     answer_header(answer, "Cache-Control", slice_make(text, (size_t)n));
 }

@@ -14,6 +14,7 @@
 struct caching {
     int64_t max_age_s;        /* fresh for so long */
     int64_t stale_if_error_s; /* and for so long after that a cache may give it when the gateway cannot answer */
+    bool known_callers;       /* only they may read: what is given without asking is kept by the caller's own cache alone */
 };
 
 /**

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define ALLOW_HEADERS                                                                                        \
-    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, Request-Timeout, X-API-Key, "      \
+    "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, Request-Timeout, X-API-Key, "      \
     "traceparent, tracestate"
 /* What a page may read beside the few that it always may. */
 #define EXPOSE_HEADERS                                                                                       \

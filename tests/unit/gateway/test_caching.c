@@ -41,7 +41,7 @@ static void reads_are_kept_and_asked_about(void **unused)
 
 static void everything_else_is_not_kept(void **unused)
 {
-    const struct caching ten = {10, 60};
+    const struct caching ten = {10, 60, false};
     assert_string_equal(said(&ten, "GET", "/items/1", 404), "no-store");
     assert_string_equal(said(&ten, "GET", "/items/1", 503), "no-store");
     assert_string_equal(said(&ten, "POST", "/items", 200), "no-store");
@@ -54,16 +54,25 @@ static void everything_else_is_not_kept(void **unused)
 
 static void items_may_be_fresh_for_a_time(void **unused)
 {
-    const struct caching fresh = {10, 0}, both = {10, 600}, error = {0, 600};
+    const struct caching fresh = {10, 0, false}, both = {10, 600, false}, error = {0, 600, false};
     assert_string_equal(said(&fresh, "GET", "/items/1", 200), "max-age=10");
     assert_string_equal(said(&both, "GET", "/items/1", 304), "max-age=10, stale-if-error=600");
     assert_string_equal(said(&error, "GET", "/items/1", 200), "max-age=0, stale-if-error=600"); /* no-cache would forbid it */
     assert_string_equal(said(&both, "GET", "/items", 200), "no-cache");
 }
 
+/* A shared cache knows nothing of keys: what it gives without asking it gives to everybody (RFC 9111 section 3.5 knows only one header). */
+static void what_only_known_callers_may_read_is_theirs(void **unused)
+{
+    const struct caching none = {0, 0, true}, fresh = {10, 0, true}, error = {0, 600, true};
+    assert_string_equal(said(&none, "GET", "/items/1", 200), "no-cache"); /* it asks, and who asks is looked at */
+    assert_string_equal(said(&fresh, "GET", "/items/1", 200), "private, max-age=10");
+    assert_string_equal(said(&error, "GET", "/items/1", 304), "private, max-age=0, stale-if-error=600");
+}
+
 static void what_was_said_stays(void **unused)
 {
-    const struct caching fresh = {10, 0};
+    const struct caching fresh = {10, 0, false};
     const struct route *route = route_of("GET", "/items/1");
     answer_json(&answer, 200, SLICE("{}"));
     caching_mark_stale(&answer, 17);
@@ -125,6 +134,7 @@ int main(void)
         cmocka_unit_test_teardown(reads_are_kept_and_asked_about, teardown),
         cmocka_unit_test_teardown(everything_else_is_not_kept, teardown),
         cmocka_unit_test_teardown(items_may_be_fresh_for_a_time, teardown),
+        cmocka_unit_test_teardown(what_only_known_callers_may_read_is_theirs, teardown),
         cmocka_unit_test_teardown(what_was_said_stays, teardown),
         cmocka_unit_test_teardown(who_says_nothing_takes_any, teardown),
         cmocka_unit_test_teardown(who_wants_none_gets_none, teardown),

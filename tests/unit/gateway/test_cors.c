@@ -111,7 +111,7 @@ static void preflights(void **unused)
     assert_true(cors_is_preflight(&cors, &req));
     assert_string_equal(header("Access-Control-Allow-Origin"), APP);
     assert_string_equal(header("Access-Control-Allow-Methods"), "GET, HEAD, PUT, DELETE, OPTIONS");
-    assert_non_null(strstr(header("Access-Control-Allow-Headers"), "Authorization, Content-Type, Idempotency-Key"));
+    assert_non_null(strstr(header("Access-Control-Allow-Headers"), "Authorization, Cache-Control, Content-Type, Idempotency-Key"));
     assert_string_equal(header("Access-Control-Max-Age"), "7200");
     assert_non_null(strstr(header("Vary"), "Origin, "));
     mark("OPTIONS", APP, "PUT", 404);
