@@ -10,6 +10,7 @@ import threading
 import time
 
 from cluster import BreakingTest
+from kinds import Kinds, item
 from processes import SLACK, wait_for
 
 AT_ONCE = 0.05  # s, on a quiet machine
