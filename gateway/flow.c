@@ -414,8 +414,8 @@ static bool repeat(struct flow *flow, struct exchange *x, int64_t now_ns)
     if (!health_has(flow->health, HEALTH_OPEN) || x->spent)
         return false;
     if ((x->outcome != OUTCOME_UNSENT && x->outcome != OUTCOME_UNCERTAIN) || x->repeats == REPEATS_MAX ||
-        until_ns - now_ns < REPEAT_LEFT_NS || !admission_repeat(flow->admission, now_ns))
-        return false;
+        until_ns - now_ns < REPEAT_LEFT_NS || !admission_repeat(flow->admission, now_ns) || !enter_key(flow, x))
+        return false; /* or its key, which was free meanwhile, is another's by now */
     x->repeats++;
     stats_add(&flow->stats->repeated);
     ask_worker(flow, x, (uint32_t)x->part_count, until_ns,
