@@ -18,6 +18,15 @@ bool patience_head_overdue(struct patience *patience, uint32_t requests, uint64_
     return patience->begun && now_ns - patience->since_ns >= timeout_ns;
 }
 
+void patience_handshake(struct patience *patience, uint32_t requests, uint64_t bytes)
+{
+    if (requests != 0 || patience->shaken)
+        return;
+    if (bytes > 0 && bytes == patience->seen)
+        *patience = (struct patience){.bytes = bytes, .shaken = true};
+    patience->seen = bytes;
+}
+
 bool patience_body_overdue(int64_t since_ns, uint64_t received, int64_t now_ns, int64_t timeout_ns)
 {
     int64_t earned_ms = (int64_t)(received / PATIENCE_BYTES_PER_S * 1000 +

@@ -17,6 +17,8 @@ struct patience {
     uint32_t requests; /* as they were at the last look */
     uint64_t bytes;
     bool begun; /* a head has begun to come */
+    bool shaken; /* encrypted: the handshake is over, */
+    uint64_t seen; /* and until then, the bytes at the last look */
     int64_t since_ns;
 };
 
@@ -28,6 +30,12 @@ struct patience {
  */
 bool patience_head_overdue(struct patience *patience, uint32_t requests, uint64_t bytes, int64_t now_ns,
                            int64_t timeout_ns);
+
+/**
+ * An encrypted connection, before patience_head_overdue(): its handshake is no head. It is over at the first look by which nothing has
+ * come since the one before; what comes after that counts.
+ */
+void patience_handshake(struct patience *patience, uint32_t requests, uint64_t bytes);
 
 /** Is a body overdue, whose head was complete at `since_ns` and of which `received` bytes are here? */
 bool patience_body_overdue(int64_t since_ns, uint64_t received, int64_t now_ns, int64_t timeout_ns);

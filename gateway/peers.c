@@ -154,12 +154,20 @@ static uint64_t received_bytes(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_bytes_received : 0;
 }
 
+static bool is_slow_head(struct peer *peer, int64_t now_ns, int64_t timeout_ns)
+{
+    uint64_t bytes = received_bytes(peer->fd);
+    if (!peer->plain)
+        patience_handshake(&peer->patience, peer->requests, bytes);
+    return patience_head_overdue(&peer->patience, peer->requests, bytes, now_ns, timeout_ns);
+}
+
 static bool is_slow(struct peers *peers, struct peer *peer, int64_t now_ns)
 {
     const struct exchange *x = peer->exchange;
     int64_t timeout_ns = peers->options.read_timeout_ms * CLOCK_NS_PER_MS;
     if (!x || x->state == EXCHANGE_IDLE)
-        return patience_head_overdue(&peer->patience, peer->requests, received_bytes(peer->fd), now_ns, timeout_ns);
+        return is_slow_head(peer, now_ns, timeout_ns);
     if (x->state == EXCHANGE_READING || x->state == EXCHANGE_REFUSED)
         return patience_body_overdue(x->started_ns, x->req.body.len + x->dropped, now_ns, timeout_ns);
     return false;

@@ -51,6 +51,32 @@ static void a_complete_head_begins_anew(void **unused)
     assert_false(patience_head_overdue(&p, 17, 18000, 202 * S, LIMIT));
 }
 
+static bool encrypted_overdue(struct patience *p, uint64_t bytes, int64_t at)
+{
+    patience_handshake(p, 0, bytes);
+    return patience_head_overdue(p, 0, bytes, at, LIMIT);
+}
+
+static void a_handshake_is_no_head(void **unused)
+{
+    struct patience p = {0};
+    assert_false(encrypted_overdue(&p, 0, S));
+    assert_false(encrypted_overdue(&p, 700, 3 * S));
+    for (int64_t at = 5; at < 500; at += 2) /* then idle, as it may be */
+        assert_false(encrypted_overdue(&p, 700, at * S));
+    assert_false(encrypted_overdue(&p, 750, 500 * S)); /* a head begins */
+    assert_false(encrypted_overdue(&p, 750, 502 * S)); /* and pausing in it does not help */
+    assert_true(encrypted_overdue(&p, 751, 520 * S));
+}
+
+static void a_handshake_has_no_more_time_than_a_head(void **unused)
+{
+    struct patience p = {0};
+    for (int64_t at = 1; at < 21; at += 2)
+        assert_false(encrypted_overdue(&p, (uint64_t)at, at * S));
+    assert_true(encrypted_overdue(&p, 21, 21 * S));
+}
+
 static void a_body_has_its_time_and_more_for_what_has_come(void **unused)
 {
     assert_false(patience_body_overdue(S, 0, 21 * S - 1, LIMIT));
@@ -91,7 +117,8 @@ int main(void)
         cmocka_unit_test(a_head_that_has_begun_has_its_time),
         cmocka_unit_test(a_first_byte_before_the_first_look_counts),
         cmocka_unit_test(between_two_requests_only_new_bytes_count),
-        cmocka_unit_test(a_complete_head_begins_anew),
+        cmocka_unit_test(a_complete_head_begins_anew), cmocka_unit_test(a_handshake_is_no_head),
+        cmocka_unit_test(a_handshake_has_no_more_time_than_a_head),
         cmocka_unit_test(a_body_has_its_time_and_more_for_what_has_come),
         cmocka_unit_test(departures),
     };
