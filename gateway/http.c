@@ -408,12 +408,12 @@ void http_close(struct http *http)
 }
 
 /* libmicrohttpd takes no answer while a body is coming, so it goes past it. What still comes is read and dropped: closing with
- * something unread would be a reset, which can overtake the answer. */
+ * something unread would be a reset, which can overtake the answer. One that waits is not ours to look at. */
 void http_cut(struct http *http)
 {
     struct exchange *x;
     LIST_FOREACH(x, &http->begun, beside) {
-        if (x->cut || (x->state != EXCHANGE_READING && x->state != EXCHANGE_REFUSED))
+        if (x->peer->asleep || x->cut || (x->state != EXCHANGE_READING && x->state != EXCHANGE_REFUSED))
             continue;
         if (x->state == EXCHANGE_READING)
             flow_cut(http->options.flow, x);
