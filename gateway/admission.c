@@ -159,7 +159,7 @@ bool admission_enter(struct admission *admission, const struct admission_request
         return false;
     bool heavy = request->route->heavy;
     struct limit *limit = heavy ? &service->heavy : &service->quick;
-    if (!limit_enter(limit, request->route->write && !heavy ? SHARE_WRITE : SHARE_READ)) {
+    if (!limit_enter(limit, request->route->write && !heavy ? SHARE_WRITE : SHARE_READ, now_ns)) {
         answer_unavailable(ret_answer, 1,
                            "As many %s of the %s service are under way as it answers in time. The request was not sent: repeat it "
                            "after Retry-After seconds.", heavy ? "computations" : "requests", service->name);

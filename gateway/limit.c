@@ -10,6 +10,8 @@
 #define WINDOW_MAX_NS  INT64_C(2000000000)
 /** So many windows in a row must be bad: what waited for a takeover, or a pause of the machine, is answered in one burst. */
 #define BAD_WINDOWS 3
+/** When no window was bad for so long, what made the limit small is over. */
+#define TRUST_NS INT64_C(30000000000)
 /** What an idle service takes counts this many times before it is called slow. */
 #define TOLERANCE 2
 /** The weight of a new window in `base` is one of this many. */
@@ -28,7 +30,7 @@ void limit_done(struct limit *limit)
     pthread_mutex_destroy(&limit->lock);
 }
 
-bool limit_enter(struct limit *limit, int permille)
+static bool enter(struct limit *limit, int permille)
 {
     int64_t most = (int64_t)atomic_load_explicit(&limit->limit, memory_order_relaxed) * permille / 1000;
     if (most < 1)
@@ -37,6 +39,27 @@ bool limit_enter(struct limit *limit, int permille)
         return true;
     atomic_fetch_sub(&limit->in_flight, 1);
     return false;
+}
+
+/*
+ * A limit that is not used does not grow, so one that was lowered in trouble would still refuse the first burst after hours of
+ * quiet. Long after the last bad window the service is trusted as at first.
+ */
+static bool forgive(struct limit *limit, int64_t now_ns)
+{
+    if (now_ns - atomic_load_explicit(&limit->bad_ns, memory_order_relaxed) < TRUST_NS)
+        return false;
+    pthread_mutex_lock(&limit->lock);
+    bool lifts = limit->bad == 0 && limit_now(limit) < limit->options.ceiling;
+    if (lifts)
+        atomic_store_explicit(&limit->limit, limit->options.ceiling, memory_order_relaxed);
+    pthread_mutex_unlock(&limit->lock);
+    return lifts;
+}
+
+bool limit_enter(struct limit *limit, int permille, int64_t now_ns)
+{
+    return enter(limit, permille) || (forgive(limit, now_ns) && enter(limit, permille));
 }
 
 void limit_leave(struct limit *limit)
@@ -79,11 +102,13 @@ static int64_t target_of(const struct limit *limit)
 }
 
 /* With `lock` held: the window is over. */
-static void step(struct limit *limit)
+static void step(struct limit *limit, int64_t now_ns)
 {
     int current = atomic_load_explicit(&limit->limit, memory_order_relaxed), next = current;
     int64_t average = limit->sum / limit->count, target = target_of(limit);
     limit->bad = average > target ? limit->bad + 1 : 0;
+    if (limit->bad)
+        atomic_store_explicit(&limit->bad_ns, now_ns, memory_order_relaxed);
     if (limit->bad >= BAD_WINDOWS) {
         /* what was under way made it slow, which can be far less than the limit */
         int used = limit->most < current ? limit->most : current;
@@ -114,7 +139,7 @@ void limit_sample(struct limit *limit, int64_t value, int64_t now_ns)
         limit->most = in_flight;
     int64_t lasted_ns = now_ns - limit->began_ns;
     if (lasted_ns >= WINDOW_MAX_NS || (lasted_ns >= WINDOW_NS && limit->count >= WINDOW_SAMPLES)) {
-        step(limit);
+        step(limit, now_ns);
         begin_window(limit, now_ns);
     }
     pthread_mutex_unlock(&limit->lock);

@@ -26,6 +26,7 @@ struct limit_options {
 struct limit {
     struct limit_options options; /* fixed */
     _Atomic int limit, in_flight;
+    _Atomic int64_t bad_ns; /* when a window was above the target last */
     /* guarded by lock: the window */
     pthread_mutex_t lock;
     int64_t began_ns; /* 0: no sample yet */
@@ -38,8 +39,9 @@ struct limit {
 void limit_init(struct limit *limit, const struct limit_options *options);
 void limit_done(struct limit *limit);
 
-/** One more is under way: true, unless that would be more than `permille` of the limit. */
-bool limit_enter(struct limit *limit, int permille) __attribute__((warn_unused_result));
+/** One more is under way: true, unless that would be more than `permille` of the limit. One that was lowered and has had no trouble
+ * for long is lifted before it refuses. */
+bool limit_enter(struct limit *limit, int permille, int64_t now_ns) __attribute__((warn_unused_result));
 /** One that was entered is over. */
 void limit_leave(struct limit *limit);
 /** What one took, in the target's unit. */

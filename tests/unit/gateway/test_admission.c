@@ -74,14 +74,14 @@ static void slow_answers_make_the_limit_smaller_and_work_does_not_count(void **u
     int64_t now_ns = 10 * S;
     for (int i = 0; i < 40; i++) {
         permit = (struct permit){&admission.services[0], &admission.services[0].quick, now_ns - 2 * S, 5000, false};
-        assert_true(limit_enter(permit.limit, 1000));
+        assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_REPLIED, 2990000, now_ns += S); /* it was worked on */
     }
     assert_int_equal(limit_now(&admission.services[0].quick), 20);
     for (int i = 0; i < 40; i++) {
         struct admission_service *service = &admission.services[0];
         permit = (struct permit){service, &service->quick, now_ns - 3 * S, 5000, false};
-        assert_true(limit_enter(permit.limit, 1000));
+        assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_DEADLINE, 0, now_ns += S);
     }
     assert_true(limit_now(&admission.services[0].quick) < 20);
@@ -93,13 +93,13 @@ static void computations_are_judged_by_the_share_of_their_wait_that_is_queued(vo
     int64_t now_ns = 100 * S;
     for (int i = 0; i < 40; i++) { /* 20 s of a minute in the queue, whatever the work takes */
         struct permit permit = {service, &service->heavy, now_ns - 50 * S, 60000, true};
-        assert_true(limit_enter(permit.limit, 1000));
+        assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_REPLIED, 30000000, now_ns += S);
     }
     assert_int_equal(limit_now(&service->heavy), 10);
     for (int i = 0; i < 4; i++) { /* 20 s of 25 are too much */
         struct permit permit = {service, &service->heavy, now_ns - 25 * S, 25000, true};
-        assert_true(limit_enter(permit.limit, 1000));
+        assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_REPLIED, 5000000, now_ns += 3 * S);
     }
     assert_true(limit_now(&service->heavy) < 10);

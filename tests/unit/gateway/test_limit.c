@@ -65,7 +65,7 @@ static void run(struct model *m, double rate, int64_t service_ns, int64_t lasts_
         m->now_ns = m->next_ns;
         m->next_ns += around(m, (int64_t)(1e9 / rate));
         finish_until(m, m->now_ns);
-        if (!limit_enter(&m->limit, 1000)) {
+        if (!limit_enter(&m->limit, 1000, m->now_ns)) {
             m->refused++;
             continue;
         }
@@ -111,6 +111,32 @@ static void it_comes_back(void **unused)
     model_free(m);
 }
 
+/* What little there is in quiet times needs no larger limit, so it gets none; the burst after them does. */
+static void trouble_of_long_ago_refuses_nobody(void **unused)
+{
+    struct model *m = model_new(64, 10000, 100 * MS);
+    run(m, 900, MS, 5 * S);
+    run(m, 900, 20 * MS, 20 * S);
+    assert_true(limit_now(&m->limit) < 200);
+    m->free_ns = 0;
+    run(m, 10, MS, 20 * S);
+    int admitted = 0;
+    while (admitted < 500 && limit_enter(&m->limit, 900, m->now_ns))
+        admitted++;
+    assert_in_range(admitted, 50, 200); /* it was bad a moment ago */
+    for (int i = 0; i < admitted; i++)
+        limit_leave(&m->limit);
+    run(m, 10, MS, 20 * S);
+    for (admitted = 0; admitted < 500 && limit_enter(&m->limit, 900, m->now_ns);)
+        admitted++;
+    assert_int_equal(admitted, 500);
+    for (int i = 0; i < admitted; i++)
+        limit_leave(&m->limit);
+    run(m, 3000, MS, 15 * S); /* and if it cannot, it learns anew */
+    assert_true(limit_now(&m->limit) < 1000);
+    model_free(m);
+}
+
 static void slow_by_nature_is_not_overloaded(void **unused)
 {
     struct model *m = model_new(4, 1000, 10 * MS);
@@ -141,7 +167,7 @@ static void within_floor_and_ceiling(void **unused)
         limit_sample(&limit, 1000, now_ns += S);
     assert_in_range(limit_now(&limit), 3, 5);
     for (int i = 0; i < 3; i++)
-        assert_true(limit_enter(&limit, 1000));
+        assert_true(limit_enter(&limit, 1000, S));
     for (int i = 0; i < 2000; i++)
         limit_sample(&limit, 1, now_ns += S);
     assert_int_equal(limit_now(&limit), 5);
@@ -157,15 +183,15 @@ static void shares(void **unused)
     const struct limit_options options = {.floor = 1, .ceiling = 10, .target = 10};
     limit_init(&limit, &options);
     for (int i = 0; i < 9; i++)
-        assert_true(limit_enter(&limit, 900));
-    assert_false(limit_enter(&limit, 900));
-    assert_true(limit_enter(&limit, 1000)); /* who may have all of it */
-    assert_false(limit_enter(&limit, 1000));
+        assert_true(limit_enter(&limit, 900, S));
+    assert_false(limit_enter(&limit, 900, S));
+    assert_true(limit_enter(&limit, 1000, S)); /* who may have all of it */
+    assert_false(limit_enter(&limit, 1000, S));
     limit_leave(&limit);
-    assert_true(limit_enter(&limit, 1000));
+    assert_true(limit_enter(&limit, 1000, S));
     for (int i = 0; i < 10; i++)
         limit_leave(&limit);
-    assert_true(limit_enter(&limit, 1)); /* some always pass */
+    assert_true(limit_enter(&limit, 1, S)); /* some always pass */
     limit_leave(&limit);
     limit_done(&limit);
 }
@@ -176,6 +202,7 @@ int main(void)
         cmocka_unit_test(below_capacity_nothing_is_refused),
         cmocka_unit_test(above_capacity_what_is_admitted_is_quick_and_nothing_is_wasted),
         cmocka_unit_test(it_comes_back),
+        cmocka_unit_test(trouble_of_long_ago_refuses_nobody),
         cmocka_unit_test(slow_by_nature_is_not_overloaded),
         cmocka_unit_test(one_burst_of_late_answers_is_no_overload),
         cmocka_unit_test(within_floor_and_ceiling),
