@@ -17,6 +17,8 @@
 /** Seconds: what is said when nobody knows, and at most. */
 #define RETRY_UNKNOWN 5
 #define RETRY_MAX     60
+/** Who gives the work longer than this (who takes 202 for an answer) can wait until somebody works again. */
+#define PATIENT_MS 60000
 #define TRY_NS        (INT64_C(1000) * CLOCK_NS_PER_MS)
 
 static void init_service(struct admission_service *service, const char *name, const struct admission_options *options)
@@ -134,7 +136,7 @@ static bool in_time(struct admission_service *service, const struct admission_re
                     struct answer *ret_answer)
 {
     int64_t wait_ms = wait_of(&service->backlog, request->partition);
-    if (wait_ms <= request->work_ms || (wait_ms == BACKLOG_FOREVER && may_try(service, now_ns)))
+    if (wait_ms <= request->work_ms || (wait_ms == BACKLOG_FOREVER && (request->work_ms > PATIENT_MS || may_try(service, now_ns))))
         return true;
     if (wait_ms == BACKLOG_FOREVER)
         answer_unavailable(ret_answer, retry_after(wait_ms),

@@ -138,6 +138,9 @@ static void nobody_works(void **unused)
     assert_true(enter(&read_row, "item", 60000, &permit)); /* one may try */
     admission_withdraw(&permit);
     assert_false(enter(&read_row, "item", 60000, &permit));
+    const struct admission_request patient = {.route = &write_row, .service = "item", .partition = 0, .wait_ms = 5000, .work_ms = 900000};
+    assert_true(admission_enter(&admission, &patient, S, &permit, &answer)); /* in a quarter of an hour somebody may */
+    admission_withdraw(&permit);
     assert_string_equal(answer_find(&answer, "Retry-After"), "5");
 }
 
