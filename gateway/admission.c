@@ -90,6 +90,36 @@ static struct slice forwarded(const struct request *req, int index, int *ret_cou
     return SLICE_NONE;
 }
 
+static struct slice from(struct slice s, size_t at)
+{
+    return slice_make(s.p + at, s.len - at);
+}
+
+/*
+ * The part of an address, as proxies write them, that is one client's: no brackets, no port, and of IPv6 the first 64 bits. Those
+ * are the first four groups, or all before a "::" among them, since there is one way to write an address (RFC 5952).
+ */
+static struct slice network_of(struct slice address)
+{
+    const char *dot = address.len ? memchr(address.p, '.', address.len) : NULL, *colon;
+    if (address.len && address.p[0] == '[')
+        address = from(address, 1);
+    if (dot) { /* IPv4, perhaps in IPv6 */
+        while (address.p < dot && (colon = memchr(address.p, ':', (size_t)(dot - address.p))))
+            address = from(address, (size_t)(colon + 1 - address.p));
+        size_t len = 0;
+        while (len < address.len && address.p[len] != ':' && address.p[len] != ']')
+            len++;
+        return slice_make(address.p, len);
+    }
+    for (size_t i = 0, colons = 0; i < address.len; i++) {
+        bool ends = address.p[i] == ':' && (++colons == 4 || (i > 0 && address.p[i - 1] == ':'));
+        if (ends || address.p[i] == ']')
+            return slice_make(address.p, i + ends);
+    }
+    return address;
+}
+
 struct slice admission_client(const struct admission *admission, const struct request *req, struct slice principal, struct slice peer)
 {
     int hops = admission->options.forwarded_hops, count;
@@ -98,7 +128,7 @@ struct slice admission_client(const struct admission *admission, const struct re
     if (hops > 0) {
         (void)forwarded(req, -1, &count);
         if (count >= hops) /* each proxy adds whom it saw at the end */
-            return forwarded(req, count - hops, &count);
+            return network_of(forwarded(req, count - hops, &count));
     }
     return peer.len == 16 ? slice_make(peer.p, 8) : peer;
 }

@@ -144,6 +144,36 @@ static void nobody_works(void **unused)
     assert_string_equal(answer_find(&answer, "Retry-After"), "5");
 }
 
+static void assert_client(const char *forwarded, const char *client)
+{
+    struct request req = {0};
+    make_request(&req, "GET", "/items/1");
+    add_header(&req, "X-Forwarded-For", forwarded);
+    admission.options.forwarded_hops = 1;
+    struct slice found = admission_client(&admission, &req, SLICE_NONE, SLICE("abcd"));
+    assert_int_equal(found.len, strlen(client));
+    assert_memory_equal(found.p, client, found.len);
+    request_done(&req);
+}
+
+/* One subscriber has 2^64 addresses of IPv6, and a client a new port for each connection. */
+static void what_a_proxy_says_is_cut_to_one_client(void **unused)
+{
+    assert_client("10.0.0.1", "10.0.0.1");
+    assert_client("10.0.0.1:4711", "10.0.0.1");
+    assert_client("::ffff:10.0.0.1", "10.0.0.1");
+    assert_client("[::ffff:10.0.0.1]:4711", "10.0.0.1");
+    assert_client("2001:db8:1:2:3:4:5:6", "2001:db8:1:2:");
+    assert_client("2001:db8:1:2::6", "2001:db8:1:2:");
+    assert_client("[2001:db8:1:2:3:4:5:6]:4711", "2001:db8:1:2:");
+    assert_client("2001:db8::6", "2001:db8::");
+    assert_client("2001:db8::1:2:3:4", "2001:db8::");
+    assert_client("::1", "::");
+    assert_client("[::1]", "::");
+    assert_client("unknown", "unknown");
+    assert_client("a:b]c", "a:b");
+}
+
 static void who_asks(void **unused)
 {
     struct request req = {0};
@@ -173,6 +203,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_would_be_too_late_is_refused_with_an_estimate, open_one, close_one),
         cmocka_unit_test_setup_teardown(nobody_works, open_one, close_one),
         cmocka_unit_test_setup_teardown(who_asks, open_one, close_one),
+        cmocka_unit_test_setup_teardown(what_a_proxy_says_is_cut_to_one_client, open_one, close_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
