@@ -174,6 +174,8 @@ static const char *how_to_repeat(const struct answer_context *context)
 {
     if (!context->write)
         return "Nothing was changed: repeat the request.";
+    if (context->harmless)
+        return "It may or may not have taken effect: repeat it, which does no harm.";
     if (context->has_idempotency_key)
         return "It may or may not have taken effect: repeat it with the same Idempotency-Key, and it takes "
                "effect once.";

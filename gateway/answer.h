@@ -91,6 +91,7 @@ struct answer_context {
     bool write;
     bool has_idempotency_key;
     long long waited_ms;
+    bool harmless; /* a write that may be repeated as it is */
 };
 void answer_outcome(struct answer *answer, enum outcome outcome, const struct answer_context *context);
 

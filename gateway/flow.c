@@ -442,7 +442,9 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
     } else if (x->outcome == OUTCOME_ACCEPTED) {
         operation_accepted(&x->answer, &x->draft);
     } else if (x->outcome != OUTCOME_NONE) {
-        const struct answer_context context = {.write = x->route->write,
+        const bool cancels = !x->route->write && x->req.method == METHOD_DELETE;
+        const struct answer_context context = {.write = x->route->write || cancels,
+                                               .harmless = cancels,
                                                .has_idempotency_key = x->draft.idempotency_len > 0,
                                                .waited_ms = (long long)x->wait_ms};
         answer_outcome(&x->answer, x->outcome, &context);

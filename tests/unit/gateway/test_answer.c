@@ -127,8 +127,9 @@ static void a_problem_replaces_a_borrowed_body(void **unused)
 
 static void outcomes_tell_writers_how_to_repeat(void **unused)
 {
-    const struct answer_context read = {false, false, 5000}, bare = {true, false, 250},
-                                keyed = {true, true, 5000};
+    const struct answer_context read = {.waited_ms = 5000}, bare = {.write = true, .waited_ms = 250},
+                                keyed = {.write = true, .has_idempotency_key = true, .waited_ms = 5000},
+                                cancel = {.write = true, .waited_ms = 5000, .harmless = true};
     answer_outcome(&answer, OUTCOME_DEADLINE, &read);
     assert_int_equal(answer.status, 504);
     assert_true(body_has(&answer, "5.000 s"));
@@ -138,6 +139,8 @@ static void outcomes_tell_writers_how_to_repeat(void **unused)
     assert_true(body_has(&answer, "may or may not"));
     answer_outcome(&answer, OUTCOME_DEADLINE, &keyed);
     assert_true(body_has(&answer, "same Idempotency-Key"));
+    answer_outcome(&answer, OUTCOME_DEADLINE, &cancel);
+    assert_true(body_has(&answer, "may or may not have taken effect: repeat it"));
     answer_outcome(&answer, OUTCOME_UNSENT, &bare);
     assert_int_equal(answer.status, 503);
     assert_true(body_has(&answer, "no effect"));
