@@ -26,8 +26,8 @@ static const char *const error_texts[] = {
         "Header ce_id must be 1 to 400 bytes of UTF-8 without control characters; leave it out to have "
         "the record's position as its id",
     [ENVELOPE_BAD_KEY] =
-        "The record key must be the entity's id, 1 to 256 bytes, and must not start with __claim/ or "
-        "__attempts/",
+        "The record key must be the entity's id, 1 to 256 bytes, and must not start with __claim/, "
+        "__attempts/ or __left",
     [ENVELOPE_BAD_EXPIRY] = "Header ce_expirytime must be an RFC 3339 time, such as 2026-01-31T12:00:00Z",
     [ENVELOPE_BAD_REPLY] =
         "The reply headers are malformed: kafka_replyTopic must be a topic name, kafka_replyPartition 4 "
@@ -58,7 +58,8 @@ size_t envelope_position_id(const struct record *rec, char *ret_id, size_t size)
 
 bool envelope_key_reserved(struct slice key)
 {
-    const struct slice prefixes[] = {SLICE(ENVELOPE_CLAIM_KEY_PREFIX), SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX)};
+    const struct slice prefixes[] = {SLICE(ENVELOPE_CLAIM_KEY_PREFIX), SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX),
+                                     SLICE(ENVELOPE_LEFT_KEY)};
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (key.len >= prefixes[i].len && memcmp(key.p, prefixes[i].p, prefixes[i].len) == 0)
             return true;

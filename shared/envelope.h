@@ -24,6 +24,7 @@
 /** Keys of the event log that are no entity's. */
 #define ENVELOPE_CLAIM_KEY_PREFIX    "__claim/"
 #define ENVELOPE_ATTEMPTS_KEY_PREFIX "__attempts/"
+#define ENVELOPE_LEFT_KEY            "__left"
 
 /** Where and how to answer. `topic` absent: nobody waits for an answer. */
 struct reply_address {
@@ -120,6 +121,8 @@ void envelope_encode_event(const struct event *event, struct headers *ret_header
 
 /** Header of a claim: the command offset its owner goes on from, in decimal. */
 #define ENVELOPE_CLAIM_POSITION "ce_position"
+/** Header of a claim: the claim that its owner, still the same process, had before. */
+#define ENVELOPE_CLAIM_AFTER "ce_after"
 /** That offset; -1: not said. */
 int64_t envelope_claim_position(const struct record *rec);
 /** Does the key begin like one of ours, so that it can be no entity's? */
@@ -140,12 +143,19 @@ struct attempts {
     struct slice command_id, writer; /* writer: its claim id */
     int count;
     int crashes;      /* processes that ended while only this command ran, or that runs now */
+    int beside;       /* processes that ended while it and others ran, or that runs now; absent: 0 */
     int64_t first_ms; /* wall clock of the first attempt */
 };
 /** False when the record is none. */
 bool envelope_decode_attempts(const struct record *rec, struct attempts *ret_attempts);
 /** The key is the sender's to set; the value says why, in JSON. */
 void envelope_encode_attempts(const struct attempts *attempts, struct headers *ret_headers);
+
+/**
+ * An owner has stopped in good order; key ENVELOPE_LEFT_KEY. `ret_writer`: its claim id. False when the record is no such.
+ */
+bool envelope_decode_left(const struct record *rec, struct slice *ret_writer);
+void envelope_encode_left(struct slice writer, struct headers *ret_headers);
 
 /** False when the record has a value. */
 bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_tombstone);

@@ -109,16 +109,19 @@ bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_t
 
 bool envelope_decode_attempts(const struct record *rec, struct attempts *ret_attempts)
 {
-    int64_t count, crashes;
+    int64_t count, crashes, beside = 0;
+    struct slice others = record_header(rec, "beside");
     struct attempts read = {.command_id = envelope_attempts_of(rec->key),
                             .writer = record_header(rec, "ce_claim")};
     if (!rec->value.p || !read.command_id.p || !read.writer.p ||
         !fields_read_int(record_header(rec, "attempts"), 0, INT32_MAX, &count) ||
         !fields_read_int(record_header(rec, "crashes"), 0, INT32_MAX, &crashes) ||
+        (others.p && !fields_read_int(others, 0, INT32_MAX, &beside)) ||
         !clock_parse_rfc3339(record_header(rec, "ce_time"), &read.first_ms))
         return false;
     read.count = (int)count;
     read.crashes = (int)crashes;
+    read.beside = (int)beside;
     *ret_attempts = read;
     return true;
 }
@@ -135,7 +138,27 @@ void envelope_encode_attempts(const struct attempts *attempts, struct headers *r
     headers_add_copy(ret_headers, "ce_time", slice_make(time, (size_t)len));
     headers_add_int(ret_headers, "attempts", attempts->count);
     headers_add_int(ret_headers, "crashes", attempts->crashes);
+    headers_add_int(ret_headers, "beside", attempts->beside);
     headers_add(ret_headers, "ce_claim", attempts->writer);
+}
+
+bool envelope_decode_left(const struct record *rec, struct slice *ret_writer)
+{
+    struct slice writer = record_header(rec, "ce_claim");
+    if (!rec->value.p || !writer.p || !slice_is(rec->key, ENVELOPE_LEFT_KEY))
+        return false;
+    *ret_writer = writer;
+    return true;
+}
+
+void envelope_encode_left(struct slice writer, struct headers *ret_headers)
+{
+    headers_init(ret_headers);
+    headers_add(ret_headers, "ce_specversion", SLICE("1.0"));
+    headers_add(ret_headers, "ce_type", SLICE("roundtrip.left"));
+    headers_add(ret_headers, "ce_source", SLICE("roundtrip"));
+    headers_add(ret_headers, "content-type", SLICE("application/json"));
+    headers_add(ret_headers, "ce_claim", writer);
 }
 
 void envelope_encode_tombstone(struct slice writer, struct slice time, struct headers *ret_headers)

@@ -67,6 +67,7 @@ struct state_change {
         STATE_CLAIM_REMOVED, /* the tombstone of a claim */
         STATE_ATTEMPTS,      /* how often a command was tried in vain */
         STATE_ATTEMPTS_REMOVED,
+        STATE_LEFT,          /* the owner of the claim in force stopped in good order */
         STATE_IGNORED,       /* void, and hides nothing */
     } kind;
     struct slice key;       /* EVENT, VOID, REMOVED: the entity's; CLAIM, CLAIM_REMOVED: the claim id; ATTEMPTS*: the command's id */
@@ -74,7 +75,8 @@ struct state_change {
     int64_t version;        /* EVENT */
     bool exists;            /* EVENT */
     int64_t position;       /* CLAIM: the command offset its owner goes on from; -1: not said */
-    int attempts, crashes;  /* ATTEMPTS */
+    bool again;             /* CLAIM: its owner is the process that had the claim before it */
+    int attempts, crashes, beside; /* ATTEMPTS */
     int64_t first_ms;       /* ATTEMPTS: wall clock of the first one */
     struct slice command_id; /* EVENT; absent: a repair, without an outcome */
     struct state_outcome outcome;
@@ -92,10 +94,18 @@ bool state_entity(struct state *state, struct slice key, bool *ret_exists, int64
                   struct slice *ret_value);
 /** The outcome of a command id; borrowed like state_entity()'s value. */
 bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome);
-/** How many claims in a row, the one in force the last, go on from the same command offset. */
+/**
+ * How many claims in a row, the one in force the last, go on from the same command offset. One that follows a claim of the same process, or
+ * of one that stopped in good order, does not count.
+ */
 int state_claims_in_place(const struct state *state);
-/** How often that command was tried in vain, and how many processes ended over it; false: never. */
-bool state_attempts(struct state *state, struct slice command_id, int *ret_attempts, int64_t *ret_first_ms, int *ret_crashes);
+/** How often a command was tried in vain, and how many processes ended over it: alone, and beside others. */
+struct state_count {
+    int attempts, crashes, beside;
+    int64_t first_ms; /* wall clock of the first attempt */
+};
+/** False: never. */
+bool state_attempts(struct state *state, struct slice command_id, struct state_count *ret_count);
 /** A command after `after` whose first attempt was before `before_ms`, its id copied into `ret_id`; false when there is none. */
 bool state_next_old_attempts(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size,
                              size_t *ret_len);

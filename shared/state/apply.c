@@ -120,9 +120,10 @@ static int apply_claim(struct state *state, MDB_txn *txn, const struct state_cha
     }
     journal_read_claim(&at->reader, change->key);
     at->claim_at.offset = change->offset;
-    at->claim_at.used = false;
     bool moved = change->position < 0 || change->position != at->claim_at.position;
-    at->claim_at.in_place = moved ? 1 : at->claim_at.in_place + 1;
+    bool ended = !change->again && !at->claim_at.left;
+    at->claim_at.in_place = moved ? 1 : at->claim_at.in_place + ended;
+    at->claim_at.used = at->claim_at.left = false;
     at->claim_at.position = change->position;
     return rc;
 }
@@ -134,6 +135,7 @@ static int put_attempts(struct state *state, MDB_txn *txn, const struct state_ch
     entry.first_ms = change->first_ms;
     entry.count = change->attempts;
     entry.crashes = change->crashes;
+    entry.beside = change->beside;
     MDB_val k = state_val(change->key), v = {sizeof(entry), &entry};
     return mdb_put(txn, state->tables[ATTEMPTS], &k, &v, 0);
 }
@@ -147,6 +149,10 @@ static int apply_one(struct state *state, MDB_txn *txn, const struct state_chang
         return apply_claim(state, txn, change, at);
     if (change->kind == STATE_CLAIM_REMOVED)
         return drop(state, txn, SPENT, state_val(change->key));
+    if (change->kind == STATE_LEFT) { /* without its claim it says nothing: the claim may still go */
+        at->claim_at.left = true;
+        return 0;
+    }
     at->claim_at.used = true;
     if (change->kind == STATE_IGNORED)
         return 0;

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT       "3"
+#define FORMAT       "4"
 #define MAP_INITIAL  (UINT64_C(256) << 20)
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 

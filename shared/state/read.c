@@ -69,7 +69,7 @@ int state_claims_in_place(const struct state *state)
     return state->claim_at.in_place;
 }
 
-bool state_attempts(struct state *state, struct slice command_id, int *ret_attempts, int64_t *ret_first_ms, int *ret_crashes)
+bool state_attempts(struct state *state, struct slice command_id, struct state_count *ret_count)
 {
     struct attempts_entry entry;
     MDB_txn *txn = reads(state);
@@ -77,9 +77,8 @@ bool state_attempts(struct state *state, struct slice command_id, int *ret_attem
     if (!txn || mdb_get(txn, state->tables[ATTEMPTS], &k, &v) != 0)
         return false;
     memcpy(&entry, v.mv_data, sizeof(entry));
-    *ret_attempts = entry.count;
-    *ret_first_ms = entry.first_ms;
-    *ret_crashes = entry.crashes;
+    *ret_count = (struct state_count){
+        .attempts = entry.count, .crashes = entry.crashes, .beside = entry.beside, .first_ms = entry.first_ms};
     return true;
 }
 

@@ -31,6 +31,7 @@ enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, GONE, SPENT, ATTEMPTS, TA
 struct claim_at {
     int64_t offset; /* -1: there was none */
     bool used;
+    bool left;        /* its owner stopped in good order */
     int32_t in_place; /* claims in a row from the same command offset */
     int64_t position; /* that offset */
 };
@@ -56,7 +57,7 @@ struct entity_head {
 
 struct attempts_entry {
     int64_t first_ms;
-    int32_t count, crashes;
+    int32_t count, crashes, beside;
 };
 
 struct outcome_head {

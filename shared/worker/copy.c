@@ -22,12 +22,15 @@ static struct state_change change_of(const struct work *work)
 {
     if (work->letter == LETTER_REMOVAL)
         return removal_of(work);
+    if (work->letter == LETTER_LEFT)
+        return (struct state_change){.offset = work->event_offset, .kind = STATE_LEFT, .key = work->key};
     if (work->letter == LETTER_ATTEMPTS)
         return (struct state_change){.offset = work->event_offset,
                                      .kind = STATE_ATTEMPTS,
                                      .key = envelope_attempts_of(work->key),
                                      .attempts = work->attempts,
                                      .crashes = work->crashes,
+                                     .beside = work->beside,
                                      .first_ms = work->first_attempt_ms};
     return (struct state_change){
         .offset = work->event_offset,

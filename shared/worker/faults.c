@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "hash.h"
 #include "log.h"
+#include "worker/counts.h"
 #include "worker/dispatch.h"
 #include "worker/letters.h"
 #include "worker/partition.h"
@@ -29,7 +30,7 @@ static struct breaker *breaker_of(const struct work *work)
 
 /* ---- waiting ---- */
 
-/* With `count` its attempts are noted. The claim may end by that, and the work be gone. */
+/* With `count` its attempts are noted, or forgotten. The claim may end by that, and the work be gone. */
 static void put_aside(struct work *work, int64_t due_ns, bool count)
 {
     struct partition *p = work->partition;
@@ -42,8 +43,12 @@ static void put_aside(struct work *work, int64_t due_ns, bool count)
     work_move(work, WORK_RETRYING);
     partition_table(work);
     work_queue_add(&p->retrying, work);
-    if (suspects_passed(work) || count) /* it did not end the process: nobody may find in the log that it might have */
-        faults_note(work);
+    if (!suspects_passed(work) && !count) /* it did not end the process: nobody may find in the log that it might have */
+        return;
+    if (work->attempts > 0)
+        counts_note(work);
+    else
+        counts_forget(work);
 }
 
 static bool answer_is_due(const struct work *work)
@@ -88,49 +93,17 @@ void faults_abandon(struct work *work)
 
 /* ---- counting ---- */
 
-/* The key of the count of a command's attempts, in `scratch`. */
-static struct slice count_key(const struct work *work, char scratch[sizeof(work->id)])
-{
-    const size_t prefix = sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) - 1;
-    memcpy(scratch, ENVELOPE_ATTEMPTS_KEY_PREFIX, prefix);
-    memcpy(scratch + prefix, work->cmd.id.p, work->cmd.id.len);
-    return slice_make(scratch, prefix + work->cmd.id.len);
-}
-
-void faults_note(struct work *work)
-{
-    char key[sizeof(work->id)];
-    struct work *note = work_new_own(work->partition, count_key(work, key));
-    if (!note)
-        return; /* one attempt more, at worst */
-    note->letter = LETTER_ATTEMPTS;
-    note->attempts = work->attempts;
-    note->crashes = work->crashes;
-    note->first_attempt_ms = work->first_attempt_ms ? work->first_attempt_ms : clock_wall_ms();
-    buf_append_text(&note->decision.state, "{\"reason\":");
-    buf_append_json(&note->decision.state, buf_slice(&work->reason));
-    buf_append_text(&note->decision.state, "}");
-    note->state = buf_slice(&note->decision.state);
-    work->noted = true;
-    work_move(note, WORK_NOTING);
-    partition_append(note);
-}
-
-void faults_forget(struct work *work)
-{
-    char key[sizeof(work->id)];
-    if (!work->noted || work->partition->phase != PARTITION_SERVING)
-        return;
-    work->noted = false;
-    (void)partition_remove(work->partition, count_key(work, key), clock_wall_ms()); /* else sweep.c comes for it */
-}
-
 /* Attempts that another process, or this one under an earlier claim, has made. */
 static void recall(struct work *work, int64_t now_ms)
 {
-    if (work->attempts == 0)
-        work->noted |= state_attempts(work->partition->state, work->cmd.id, &work->attempts, &work->first_attempt_ms,
-                                      &work->crashes);
+    struct state_count count;
+    if (work->attempts == 0 && counts_find(work, &count)) {
+        work->noted = true;
+        work->attempts = count.attempts;
+        work->crashes = count.crashes;
+        work->beside = count.beside;
+        work->first_attempt_ms = count.first_ms;
+    }
     if (work->first_attempt_ms == 0)
         work->first_attempt_ms = now_ms;
 }

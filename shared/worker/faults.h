@@ -3,8 +3,7 @@
  * Internal to worker/. What becomes of a command whose handler met a fault: another attempt, a dead letter, or an answer
  * in time that says to come again.
  *
- * Attempts are counted in the event log (key "__attempts/<command id>"), so that they survive the process and move with the
- * partition; only failures cost a record. While a command waits for its next attempt, later ones of its key wait behind it.
+ * Attempts are counted in the log (counts.h); only failures cost a record. While a command waits for its next attempt, later ones of its key wait behind it.
  */
 #ifndef ROUNDTRIP_WORKER_FAULTS_H
 #define ROUNDTRIP_WORKER_FAULTS_H
@@ -19,10 +18,6 @@ bool faults_postpone(struct work *work);
 void faults_answer(struct work *work);
 /** The work ends, or its claim does, and nobody will know how it would have gone. */
 void faults_abandon(struct work *work);
-/** A command that failed before is decided now: its count may be forgotten. Appends; the partition may give up its claim. */
-void faults_forget(struct work *work);
-/** Appends the count of a command's attempts and crashes. The partition may give up its claim, and the work be gone. */
-void faults_note(struct work *work);
 /** Runs what is due. */
 void faults_tick(struct partition *p, int64_t now_ns);
 /** A command waits in p->waiting now. */

@@ -60,11 +60,20 @@ void letters_attempts(struct work *work, struct headers *ret_headers, struct rec
     struct partition *p = work->partition;
     const struct attempts attempts = {.count = work->attempts,
                                       .crashes = work->crashes,
+                                      .beside = work->beside,
                                       .first_ms = work->first_attempt_ms,
                                       .writer = slice_make(p->writer.claim.id, p->writer.claim.len)};
     envelope_encode_attempts(&attempts, ret_headers);
     *ret_rec = (struct record){
         .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = work->state};
+}
+
+void letters_left(struct work *work, struct headers *ret_headers, struct record *ret_rec)
+{
+    struct partition *p = work->partition;
+    envelope_encode_left(slice_make(p->writer.claim.id, p->writer.claim.len), ret_headers);
+    *ret_rec = (struct record){
+        .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = SLICE("{}")};
 }
 
 void letters_claim(struct work *work, struct slice id, struct headers *ret_headers, struct record *ret_rec)
@@ -77,6 +86,8 @@ void letters_claim(struct work *work, struct slice id, struct headers *ret_heade
     headers_add(ret_headers, "ce_id", id);
     headers_add(ret_headers, "ce_source", slice_of(p->worker->instance));
     headers_add_int(ret_headers, ENVELOPE_CLAIM_POSITION, p->position < 0 ? 0 : p->position);
+    if (p->held.len > 0)
+        headers_add(ret_headers, ENVELOPE_CLAIM_AFTER, slice_make(p->held.id, p->held.len));
     work->key = slice_make(work->id, (size_t)len);
     *ret_rec = (struct record){
         .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = SLICE("{}")};

@@ -152,9 +152,10 @@ static void on_revoked(void *arg, const int32_t *partitions, size_t count, bool 
     struct worker *worker = arg;
     int64_t deadline = clock_mono_ns() + DRAIN_MS * CLOCK_NS_PER_MS;
     int err = 0;
+    for (size_t i = 0; i < count && !lost && !worker->failed; i++)
+        suspects_pardon(&worker->partitions[partitions[i]]);
     for (size_t i = 0; i < count && !lost && !worker->failed; i++) {
         struct partition *p = &worker->partitions[partitions[i]];
-        suspects_pardon(p);
         while (p->phase == PARTITION_SERVING && busy(p) && clock_mono_ns() < deadline) {
             serve_clients(worker);
             wait_briefly(worker);
@@ -244,6 +245,8 @@ void worker_close(struct worker *worker)
     reader_close(worker->reader);
     if (worker->state_lock >= 0)
         close(worker->state_lock);
+    for (int32_t i = 0; worker->partitions && i < worker->partition_count; i++)
+        suspects_done(&worker->partitions[i]);
     free(worker->partitions);
     free(worker->breakers);
 }

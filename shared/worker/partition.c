@@ -15,6 +15,7 @@
 #include "log.h"
 #include "worker/bury.h"
 #include "worker/etag.h"
+#include "worker/counts.h"
 #include "worker/faults.h"
 #include "worker/letters.h"
 #include "worker/dispatch.h"
@@ -103,6 +104,8 @@ void partition_append(struct work *work)
     struct record rec;
     if (work->letter == LETTER_REMOVAL)
         letters_removal(work, &headers, &rec);
+    else if (work->letter == LETTER_LEFT)
+        letters_left(work, &headers, &rec);
     else if (work->letter == LETTER_ATTEMPTS)
         letters_attempts(work, &headers, &rec);
     else
@@ -250,7 +253,10 @@ void partition_finish(struct work *work)
     if (work->msg && offsets_finish(&p->offsets, work->msg->rec.offset))
         p->floor_dirty = true;
     (void)suspects_passed(work);
-    work_release(work);
+    if (work->op && work->op->scope == SCOPE_PARTITION)
+        counts_forget(work); /* the others were settled */
+    if (p->phase == PARTITION_SERVING)
+        work_release(work); /* else the claim ended by it, and with it this work */
 }
 
 void partition_delivered(void *arg, const struct delivery *delivery)
@@ -313,7 +319,7 @@ void partition_tick(struct partition *p, int64_t now_ns)
     if (p->phase == PARTITION_SERVING)
         faults_hurry(p, now_ns);
     if (p->phase == PARTITION_SERVING)
-        suspects_tick(p);
+        suspects_tick(p, now_ns);
     if (p->phase == PARTITION_SERVING)
         steer_flow(p);
 }
@@ -324,8 +330,6 @@ int64_t partition_due_ns(const struct partition *p)
         return p->retry_ns;
     if (p->phase != PARTITION_SERVING)
         return INT64_MAX;
-    if (p->suspects.first && !p->worker->turn)
-        return 0;
     int64_t apply_ns = p->final_count > 0 ? p->final_since_ns + PARTITION_APPLY_NS : INT64_MAX;
     int64_t due_ns = p->retry_due_ns < p->queue_due_ns ? p->retry_due_ns : p->queue_due_ns;
     return apply_ns < due_ns ? apply_ns : due_ns;

@@ -30,8 +30,7 @@
 
 static void clear(struct partition *p)
 {
-    if (p->worker->turn && p->worker->turn->partition == p)
-        p->worker->turn = NULL;
+    suspects_clear(p);
     work_orphan_all(p);
     work_queue_init(&p->journal);
     work_queue_init(&p->readers);
@@ -190,6 +189,7 @@ static void repair(struct partition *p)
                  (int)len, key);
         append_repair(p, slice_make(key, len));
     }
+    suspects_absolve(p);
     if (p->phase == PARTITION_REPAIRING && p->repairs_open == 0)
         serve(p);
 }
@@ -290,6 +290,7 @@ void recover_claimed(struct work *work, const struct delivery *delivery)
     p->claim_offset = delivery->offset;
     p->replayed_until = from;
     journal_writer_hold(&p->writer, delivery->offset);
+    p->held = p->writer.claim;
     if (state_checkpoint(p->state) >= 0 && state_claim_offset(p->state) >= p->low_watermark)
         read_on(p, PARTITION_CHECKING, state_claim_offset(p->state));
     else

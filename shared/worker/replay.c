@@ -35,6 +35,7 @@ static bool attempts_change(struct partition *p, const struct record *rec, const
                                             .key = attempts.command_id,
                                             .attempts = attempts.count,
                                             .crashes = attempts.crashes,
+                                            .beside = attempts.beside,
                                             .first_ms = attempts.first_ms};
     } else {
         return false;
@@ -47,13 +48,16 @@ static bool attempts_change(struct partition *p, const struct record *rec, const
 bool replay_change(struct partition *p, const struct record *rec, struct state_change *ret_change)
 {
     struct event event;
+    struct slice writer;
     struct slice claim_id = envelope_claim_of(rec);
     if (claim_id.p) {
+        bool again = journal_claim_is(&p->reader.last, record_header(rec, ENVELOPE_CLAIM_AFTER));
         journal_read_claim(&p->reader, claim_id);
         *ret_change = (struct state_change){.kind = STATE_CLAIM,
                                             .offset = rec->offset,
                                             .key = claim_id,
-                                            .position = envelope_claim_position(rec)};
+                                            .position = envelope_claim_position(rec),
+                                            .again = again};
         return true;
     }
     struct tombstone tombstone;
@@ -62,6 +66,10 @@ bool replay_change(struct partition *p, const struct record *rec, struct state_c
         *ret_change = (struct state_change){
             .kind = STATE_CLAIM_REMOVED, .offset = rec->offset, .key = tombstone.claim_id};
         return true;
+    }
+    if (envelope_decode_left(rec, &writer)) {
+        *ret_change = (struct state_change){.kind = STATE_LEFT, .offset = rec->offset, .key = rec->key};
+        return journal_event_valid(&p->reader, writer); /* its claim may have been compacted away */
     }
     if (attempts_change(p, rec, removed ? &tombstone : NULL, ret_change))
         return true;

@@ -88,7 +88,7 @@ struct work {
     int64_t version;
     struct slice state;
     bool binding, final;
-    enum { LETTER_EVENT, LETTER_REMOVAL, LETTER_ATTEMPTS } letter; /* what it appends */
+    enum { LETTER_EVENT, LETTER_REMOVAL, LETTER_ATTEMPTS, LETTER_LEFT } letter; /* what it appends */
     bool shrunk; /* its event was too large and was made smaller once */
     int64_t event_offset, event_time_ms;
     char fingerprint[ENVELOPE_FINGERPRINT_LEN];
@@ -103,7 +103,12 @@ struct work {
     /* faults */
     int attempts; /* failed ones, in all processes */
     int crashes;  /* ended processes it was alone in */
-    bool cleared; /* suspects.c: its count stands in the log */
+    int beside;   /* ended processes it was in with others */
+    enum charge { CHARGE_NONE, CHARGE_ALONE, CHARGE_BESIDE } charge; /* suspects.c: which of the two counts it until it has come through */
+    bool cleared;     /* its count stands in the log */
+    bool leaving;     /* another one is on its way, that others run beside it */
+    bool let_go;      /* they do */
+    int64_t trial_ns; /* since when it is seen to run on the pool */
     int64_t first_attempt_ms, due_ns;
     bool probe;         /* its breaker waits for how it ends */
     int probes;         /* how often it was one in vain */
@@ -143,6 +148,7 @@ struct partition {
     int64_t retry_ns;  /* WAITING: when to claim again */
     int64_t position;  /* where consumption starts once serving */
     int64_t since_ns;  /* when the claim was sent */
+    struct journal_claim held; /* the last one that this process had */
     int64_t claim_offset, low_watermark, replayed_from, replayed_until;
     int64_t idle_check_ns;
     bool flow_paused, floor_dirty, first_command;
@@ -160,7 +166,8 @@ struct partition {
     struct work_queue readers;   /* READING, in order */
     struct work_queue waiting;   /* QUEUED, in order */
     struct crowd crowd;          /* of them, by key */
-    struct work_queue suspects;  /* QUEUED, each for its turn: suspects.c */
+    struct work_queue suspects;  /* QUEUED, each for its turn, and who came after them: suspects.c */
+    struct spared *spared;       /* suspects.c */
     int64_t suspect_until;       /* commands below this offset are suspects; -1: none */
     struct work_queue retrying;  /* RETRYING */
     int64_t retry_due_ns;        /* the earliest of them */
@@ -200,8 +207,10 @@ struct worker {
     struct pool *pool;
     struct partition *partitions; /* partition_count of them */
     bool assigned_once, ready, failed, stopping;
-    bool suspicious;   /* some partition has suspects: all commands of this process take turns */
+    bool suspicious;   /* some partition has suspects: they take turns */
     struct work *turn; /* whose it is */
+    int let_go;        /* suspects that others run beside */
+    int64_t quiet_ns;  /* until when the next one's turn waits for what runs to end; 0: it does not wait */
     int64_t commit_ns, sweep_ns;
     int32_t sweep_next;
     struct progress replay;

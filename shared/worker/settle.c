@@ -7,6 +7,7 @@
 #include "problem.h"
 #include "worker/bury.h"
 #include "worker/dispatch.h"
+#include "worker/counts.h"
 #include "worker/faults.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
@@ -117,7 +118,7 @@ void dispatch_settle(struct work *work)
         work->decision.effect = EFFECT_NONE;
     if (!conclude(work))
         return;
-    faults_forget(work);
+    counts_forget(work);
     if (p->phase != PARTITION_SERVING)
         return; /* the claim ended by it, and with it this work */
     if (work->op->kind == OPERATION_WRITE && !(broken(BROKEN_SILENT_EXPIRY) && work->decision.status == 504))

@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, TopicPartition
 import linearizable
 
 CLAIM = b"__claim/"
-ATTEMPTS = b"__attempts/"
+OTHERS = (b"__attempts/", b"__left")  # counts, and that an owner left: they say nothing about an item
 LATE = 0.1  # seconds an answer may come after its deadline
 
 
@@ -31,8 +31,8 @@ def read_events(bootstrap):
             at, key, headers = message.offset() + 1, message.key() or b"", dict(message.headers() or [])
             if key.startswith(CLAIM):
                 claim = key[len(CLAIM):] if message.value() is not None else claim
-            elif key.startswith(ATTEMPTS):
-                continue  # counts that survive a worker; they say nothing about an item
+            elif key.startswith(OTHERS):
+                continue
             elif claim is not None and headers.get("ce_claim") == claim:
                 valid.append((p, message.offset(), int(key), headers))
             else:

@@ -78,8 +78,11 @@ void broker_judge(struct journal_reader *reader, struct entry *entry)
     struct event event;
     struct tombstone tombstone;
     struct attempts attempts;
-    struct slice claim = envelope_claim_of(&entry->rec);
-    if (envelope_decode_attempts(&entry->rec, &attempts)) {
+    struct slice claim = envelope_claim_of(&entry->rec), writer;
+    if (envelope_decode_left(&entry->rec, &writer)) {
+        entry->attempts = true; /* it says as little about a thing */
+        entry->valid = journal_event_valid(reader, writer);
+    } else if (envelope_decode_attempts(&entry->rec, &attempts)) {
         entry->attempts = true;
         entry->valid = journal_event_valid(reader, attempts.writer);
     } else if (claim.p) {

@@ -172,6 +172,14 @@ int pool_submit(struct pool *pool, struct pool_task *task)
     return 0;
 }
 
+struct pool_load pool_load(struct pool *pool)
+{
+    struct pool_load load = {.threads = 1};
+    for (size_t i = 0; i < pool->count; i++)
+        load.running += !pool->ended[i];
+    return load;
+}
+
 static void hand_back(struct pool *pool, size_t i)
 {
     struct pool_task *task = pool->tasks[i];

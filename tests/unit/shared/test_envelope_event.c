@@ -171,7 +171,7 @@ static void attempts_are_counted(void **unused)
     struct headers headers;
     struct attempts read;
     struct tombstone tombstone;
-    const struct attempts written = {.writer = SLICE("w-1"), .count = 3, .crashes = 1, .first_ms = INT64_C(1767225600123)};
+    const struct attempts written = {.writer = SLICE("w-1"), .count = 3, .crashes = 1, .beside = 2, .first_ms = INT64_C(1767225600123)};
     envelope_encode_attempts(&written, &headers);
     struct record rec = {
         .key = SLICE("__attempts/id/1"), .value = SLICE("{}"), .headers = headers.list, .header_count = headers.count};
@@ -180,6 +180,7 @@ static void attempts_are_counted(void **unused)
     assert_true(slice_is(read.writer, "w-1"));
     assert_int_equal(read.count, 3);
     assert_int_equal(read.crashes, 1);
+    assert_int_equal(read.beside, 2);
     assert_int_equal(read.first_ms, INT64_C(1767225600123));
     rec.key = SLICE("__attempts/");
     assert_false(envelope_decode_attempts(&rec, &read));
@@ -195,6 +196,22 @@ static void attempts_are_counted(void **unused)
     assert_false(envelope_decode_attempts(&rec, &read));
 }
 
+static void who_leaves_says_so(void **unused)
+{
+    struct headers headers;
+    struct slice writer;
+    envelope_encode_left(SLICE("w-1"), &headers);
+    struct record rec = {
+        .key = SLICE("__left"), .value = SLICE("{}"), .headers = headers.list, .header_count = headers.count};
+    assert_true(envelope_decode_left(&rec, &writer));
+    assert_true(slice_is(writer, "w-1"));
+    assert_true(envelope_key_reserved(rec.key));
+    rec.key = SLICE("7");
+    assert_false(envelope_decode_left(&rec, &writer));
+    rec = (struct record){.key = SLICE("__left"), .value = SLICE("{}")};
+    assert_false(envelope_decode_left(&rec, &writer));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +220,7 @@ int main(void)
         cmocka_unit_test(events_are_checked),
         cmocka_unit_test(tombstones_tell_whose_they_are),
         cmocka_unit_test(attempts_are_counted),
+        cmocka_unit_test(who_leaves_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "worker/suspects.h"
 
 /* ---- the service ---- */
 
@@ -95,6 +96,11 @@ static void faulty(const struct call *call, struct decision *d)
     decide_fault(d, FAULT_PERMANENT, "it never works");
 }
 
+static void shaky(const struct call *call, struct decision *d)
+{
+    decide_fault(d, FAULT_TRANSIENT, "it does not work now");
+}
+
 static void gate(const struct call *call, struct decision *d)
 {
     if (slice_is(call->before.state, "shut"))
@@ -116,6 +122,7 @@ static const struct operation operations[] = {
      .event_type = "thing.worked"},
     {.type = "thing.append", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = append},
     {.type = "thing.faulty", .kind = OPERATION_WRITE, .handler = faulty},
+    {.type = "thing.shaky", .kind = OPERATION_WRITE, .handler = shaky},
     {.type = "thing.rogue", .kind = OPERATION_READ, .handler = put},
     {.type = "thing.gated", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = work, .admit = gate},
     {.type = NULL},
@@ -138,6 +145,7 @@ struct rig *rig_new(int64_t committed)
     worker->instance = "test-1";
     worker->reply_topics = "replies,replies.*";
     worker->control_topic = "control";
+    worker->has_pool = true;
     worker->key_queue = 4;
     worker->partition_count = FAKE_PARTITIONS;
     worker->partitions = rig->partitions;
@@ -185,6 +193,7 @@ void rig_free(struct rig *rig)
 {
     char command[128];
     recover_revoked(&rig->partitions[0]);
+    suspects_done(&rig->partitions[0]);
     while (fake_waiting(rig->worker.events))
         fake_fail(rig->worker.events);
     while (fake_waiting(rig->worker.replies))

@@ -24,6 +24,7 @@
  *   thing.work    like create or put, on the pool; a body like 42% is a share of the work that it reports
  *   thing.append  its body behind the state before, on the pool
  *   thing.faulty  a write that meets a permanent fault
+ *   thing.shaky   a write that meets a transient fault
  *   thing.rogue   thing.put, but called a read
  *   thing.gated   the same, but an entity whose state is "shut" refuses with 409 before the pool
  */
