@@ -66,6 +66,24 @@ static void give_back(struct work *work)
     snprintf(work->retry_after, sizeof(work->retry_after), "%ld", seconds);
 }
 
+/*
+ * Attempts that failed shortly before the breaker opened say nothing about the command either. Taken back once: poison on many keys opens
+ * it again and again, and must come to its end.
+ */
+static bool excuse(struct work *work)
+{
+    const struct worker *worker = work->partition->worker;
+    int recent = clock_mono_ns() - work->recent_ns <= worker->breaker_settings.window_ns ? work->recent : 0;
+    if (work->excused || recent == 0)
+        return false;
+    work->excused = true;
+    work->attempts -= recent;
+    work->recent = 0;
+    if (work->attempts == 0)
+        work->first_attempt_ms = 0;
+    return true;
+}
+
 bool faults_admit(struct work *work)
 {
     struct worker *worker = work->partition->worker;
@@ -80,7 +98,7 @@ bool faults_admit(struct work *work)
     }
     if (work->reason.len == 0)
         buf_append_text(&work->reason, "its breaker is open");
-    put_aside(work, at_ns, false);
+    put_aside(work, at_ns, excuse(work));
     return false;
 }
 
@@ -149,6 +167,30 @@ static void announce(const struct work *work)
     buf_done(&value);
 }
 
+static void count_recent(struct work *work)
+{
+    int64_t now_ns = clock_mono_ns();
+    if (work->recent == 0 || now_ns - work->recent_ns > work->partition->worker->breaker_settings.window_ns) {
+        work->recent = 0;
+        work->recent_ns = now_ns;
+    }
+    work->recent++;
+}
+
+/* What waits looks at it in faults_tick(): a count may end the claim. */
+static void excuse_all(struct worker *worker, const struct operation *op)
+{
+    for (int32_t i = 0; i < worker->partition_count; i++) {
+        struct partition *p = &worker->partitions[i];
+        for (struct work *work = p->phase == PARTITION_SERVING ? p->retrying.first : NULL; work; work = work->queue_next) {
+            if (work->op != op || work->recent == 0 || work->excused)
+                continue;
+            work->due_ns = 0; /* then its breaker says when */
+            p->retry_due_ns = 0;
+        }
+    }
+}
+
 static void count_success(struct work *work)
 {
     work->probe = false;
@@ -171,6 +213,8 @@ static bool count_failure(struct work *work)
         log_warn("breaker opens: the operation fails for different keys; its commands wait", "operation=%s pause_ms=%lld why=\"%.*s\"",
                  work->op->type, (long long)(breaker->pause_ns / CLOCK_NS_PER_MS), SLICE_ARG(buf_slice(&work->reason)));
         announce(work);
+        if (before == BREAKER_CLOSED)
+            excuse_all(worker, work->op);
     }
     return is_open;
 }
@@ -192,11 +236,12 @@ bool faults_postpone(struct work *work)
     if (permanent) {
         faults_abandon(work);
     } else if (count_failure(work)) {
-        put_aside(work, breaker_of(work)->until_ns, false);
+        put_aside(work, breaker_of(work)->until_ns, excuse(work));
         return true;
     }
     recall(work, now_ms);
     work->attempts++;
+    count_recent(work);
     struct retry_policy policy = retry_policy_of(work->op);
     int64_t delay_ms = permanent ? RETRY_NEVER
                                  : retry_delay_ms(&policy, work->attempts, now_ms - work->first_attempt_ms, chance(work));

@@ -110,6 +110,9 @@ struct work {
     bool let_go;      /* they do */
     int64_t trial_ns; /* since when it is seen to run on the pool */
     int64_t first_attempt_ms, due_ns;
+    int recent;        /* attempts of this process that count, */
+    int64_t recent_ns; /* the first of them; not further back than the breaker looks */
+    bool excused;      /* they were taken back, once */
     bool probe;         /* its breaker waits for how it ends */
     int probes;         /* how often it was one in vain */
     bool noted;         /* the log has a count of its attempts */

@@ -2,6 +2,8 @@
 /* What a handler's fault leaves in the log, and what it does not. */
 #include "rig.h"
 
+#include "clock.h"
+
 /* Tombstones of counts of attempts among what the events producer was given. */
 static size_t counts_removed(const struct rig *rig)
 {
@@ -89,6 +91,47 @@ static int counted(const char *id)
     return count;
 }
 
+/* Each process fails a few times before its breaker opens; many of them must not use attempts up. */
+static void restarts_in_an_outage_use_no_attempts_up(void **unused)
+{
+    static const char *const keys[] = {"1", "2", "3", "4"};
+    for (int process = 0; process < 10; process++) {
+        struct rig *rig = rig_serving();
+        for (size_t i = 0; i < 4; i++)
+            rig_ask(rig, (struct ask){.type = "thing.shaky", .key = keys[i], .id = keys[i]});
+        rig_acknowledge_events(rig);
+        partition_tick(&rig->partitions[0], clock_mono_ns());
+        rig_acknowledge_events(rig);
+        assert_int_equal(rig_dead(rig), 0);
+        for (size_t i = 0; i < 4; i++)
+            assert_int_equal(counted(keys[i]), 0);
+        rig_free(rig);
+    }
+    fake_bus_reset();
+}
+
+/* The breaker that opens again for the same ones tells of poison, and that must come to its end. */
+static void attempts_are_taken_back_once(void **unused)
+{
+    static const char *const keys[] = {"1", "2", "3"};
+    struct rig *rig = rig_serving();
+    for (size_t i = 0; i < 3; i++)
+        rig_ask(rig, (struct ask){.type = "thing.shaky", .key = keys[i], .id = keys[i]});
+    partition_tick(&rig->partitions[0], clock_mono_ns());
+    rig_acknowledge_events(rig);
+    assert_int_equal(counted("1") + counted("2"), 0);
+    memset(rig->breakers, 0, sizeof(rig->breakers)); /* one of another key has closed it */
+    for (struct work *work = rig->partitions[0].retrying.first; work; work = work->queue_next)
+        work->due_ns = 0;
+    rig->partitions[0].retry_due_ns = 0;
+    partition_tick(&rig->partitions[0], clock_mono_ns());
+    partition_tick(&rig->partitions[0], clock_mono_ns());
+    rig_acknowledge_events(rig);
+    assert_int_equal(counted("1") + counted("2") + counted("3"), 2);
+    rig_free(rig);
+    fake_bus_reset();
+}
+
 /* A count that another process left ends with the command's next outcome, also with one that does not bind. */
 static void an_outcome_ends_the_count_that_another_process_made(void **unused)
 {
@@ -114,6 +157,8 @@ int main(void)
         cmocka_unit_test(a_permanent_fault_is_an_event_then_a_dead_letter_then_an_answer),
         cmocka_unit_test(a_suspect_that_fails_leaves_no_count_behind),
         cmocka_unit_test(a_suspect_that_waits_for_its_breaker_is_not_blamed),
+        cmocka_unit_test(restarts_in_an_outage_use_no_attempts_up),
+        cmocka_unit_test(attempts_are_taken_back_once),
         cmocka_unit_test(an_outcome_ends_the_count_that_another_process_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
