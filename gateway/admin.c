@@ -84,10 +84,11 @@ static bool is_foreign_page(const struct request *req, struct slice host)
 bool admin_allows(const char *token, const struct request *req, struct answer *ret_answer)
 {
     const char bearer[] = "Bearer ";
+    const size_t scheme = sizeof(bearer) - 2; /* its case does not matter (RFC 9110 section 11.1) */
     struct slice host = request_header(req, "Host"), given = request_header(req, "Authorization");
     if (*token) {
         size_t skip = sizeof(bearer) - 1;
-        if (given.len > skip && memcmp(given.p, bearer, skip) == 0 &&
+        if (given.len > skip && given.p[scheme] == ' ' && strncasecmp(given.p, bearer, scheme) == 0 &&
             same_secret(slice_make(given.p + skip, given.len - skip), token))
             return true;
         answer_problem(ret_answer, 401, "Send this gateway's admin-token as \"Authorization: Bearer TOKEN\".");

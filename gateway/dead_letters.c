@@ -200,8 +200,8 @@ static int rehearse(struct dead_desk *desk, const struct dead_job *job, struct b
     struct dead_progress would;
     int err = dead_desk_rehearse(desk, job, REHEARSED_MAX, append_letter, &shown, &would, error);
     buf_printf(out, "{\"dry_run\":true,\"action\":\"%s\",\"examined\":%" PRId64 ",\"would_act_on\":%" PRId64
-                    ",\"too_often\":%" PRId64 ",\"first\":[",
-               dead_action_name(job->order.action), would.examined, would.done, would.too_often);
+                    ",\"already\":%" PRId64 ",\"too_often\":%" PRId64 ",\"first\":[",
+               dead_action_name(job->order.action), would.examined, would.done, would.already, would.too_often);
     buf_append_slice(out, buf_slice(&shown));
     buf_append_text(out, "]}");
     buf_done(&shown);

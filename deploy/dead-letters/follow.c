@@ -17,8 +17,10 @@ struct follow {
     const struct follow_options *options;
     const char *id;
     struct dead_runner *runner; /* ours, once it was needed */
-    int64_t heard_ms;           /* when the job last moved */
+    int64_t heard_ms;           /* when this job moved, or another: somebody runs them */
     struct dead_progress shown;
+    int64_t others_ms;          /* of the newest progress of another */
+    int64_t waits_ms;           /* when it was said that it waits for that one */
 };
 
 static void show_line(const struct dead_job *job)
@@ -28,6 +30,8 @@ static void show_line(const struct dead_job *job)
     fprintf(stderr, "%s: %" PRId64 " of %" PRId64 " looked at (%d %%), %" PRId64 " %s%s", dead_phase_name(at->phase), at->examined,
             total, total ? (int)(at->examined * 100 / total) : 100, at->done,
             job->order.action == DEAD_REDRIVE ? "redriven" : "discarded", job->cancelled && at->phase < DEAD_DONE ? ", cancelling" : "");
+    if (at->already)
+        fprintf(stderr, ", %" PRId64 " left alone: redriven or discarded before (--state)", at->already);
     if (at->too_often)
         fprintf(stderr, ", %" PRId64 " left alone after %d rounds", at->too_often, job->order.max_rounds);
     if (at->unfit)
@@ -35,6 +39,25 @@ static void show_line(const struct dead_job *job)
     if (at->error[0])
         fprintf(stderr, " (%s)", at->error);
     fputc('\n', stderr);
+}
+
+/* Jobs take turns. One that waits is not forgotten: somebody is at work on another. */
+static void look_at_others(struct follow *follow, const struct dead_job *job)
+{
+    const struct dead_job *other = dead_book_newest(follow->options->desk->book);
+    int64_t now_ms = clock_wall_ms();
+    if (!other || other == job || other->progress.updated_ms == follow->others_ms)
+        return;
+    bool moved = follow->others_ms != 0; /* what was found at first may be old */
+    follow->others_ms = other->progress.updated_ms;
+    if (!moved)
+        return;
+    follow->heard_ms = now_ms;
+    if (now_ms - follow->waits_ms < LINE_MS)
+        return;
+    follow->waits_ms = now_ms;
+    fprintf(stderr, "%s: it is the turn of job %s, %" PRId64 " of %" PRId64 " looked at\n", dead_phase_name(job->progress.phase), other->id,
+            other->progress.examined, dead_spans_total(&other->spans));
 }
 
 /* True when the job is over. */
@@ -47,6 +70,7 @@ static bool look(struct follow *follow, const struct dead_job *job)
         follow->shown = *at;
         show_line(job);
     }
+    look_at_others(follow, job);
     return at->phase >= DEAD_DONE;
 }
 
@@ -57,7 +81,7 @@ static bool offer_ourselves(struct follow *follow)
         .bus = follow->options->bus, .control = follow->options->control, .name = follow->options->name};
     if (follow->runner || clock_wall_ms() - follow->heard_ms < SILENCE_MS)
         return true;
-    fprintf(stderr, "no gateway runs it: running it here\n");
+    fprintf(stderr, "nobody is at work on jobs: running it here\n");
     if (dead_runner_open(&runner, &follow->runner, &error) == 0)
         return true;
     fprintf(stderr, "roundtrip-dead-letters: %s\n", error.text);

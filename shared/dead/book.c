@@ -283,14 +283,32 @@ static bool is_before(const struct dead_job *a, const struct dead_job *b)
     return strcmp(a->id, b->id) < 0;
 }
 
-struct dead_job *dead_book_next(const struct dead_book *book)
+struct dead_job *dead_book_next(const struct dead_book *book, const struct dead_job *last)
+{
+    struct dead_job *oldest = NULL, *behind = NULL;
+    struct lh_entry *entry;
+    lh_foreach(book->jobs, entry)
+    {
+        struct dead_job *job = (struct dead_job *)lh_entry_v(entry);
+        if (!job->created_ms || job->progress.phase >= DEAD_DONE)
+            continue;
+        if (!oldest || is_before(job, oldest))
+            oldest = job;
+        if (last && is_before(last, job) && (!behind || is_before(job, behind)))
+            behind = job;
+    }
+    return behind ? behind : oldest;
+}
+
+struct dead_job *dead_book_newest(const struct dead_book *book)
 {
     struct dead_job *found = NULL;
     struct lh_entry *entry;
     lh_foreach(book->jobs, entry)
     {
         struct dead_job *job = (struct dead_job *)lh_entry_v(entry);
-        if (job->created_ms && job->progress.phase < DEAD_DONE && (!found || is_before(job, found)))
+        if (job->created_ms && job->progress.phase < DEAD_DONE &&
+            (!found || job->progress.updated_ms > found->progress.updated_ms))
             found = job;
     }
     return found;

@@ -26,8 +26,10 @@ bool dead_book_apply(struct dead_book *book, const struct record *rec) __attribu
 const struct dead_mark *dead_book_mark(const struct dead_book *book, const struct dead_id *id);
 /** NULL: none. Lives as long as the book. */
 struct dead_job *dead_book_job(const struct dead_book *book, struct slice id);
-/** The oldest that is not over, or NULL. */
-struct dead_job *dead_book_next(const struct dead_book *book);
+/** The next by age of those that are not over, behind `last` and then from the oldest on (NULL: the oldest); NULL: there is none. */
+struct dead_job *dead_book_next(const struct dead_book *book, const struct dead_job *last);
+/** The one that was heard of last of those that are not over, or NULL. */
+struct dead_job *dead_book_newest(const struct dead_book *book);
 /** The job behind `job` (NULL: the newest) by age, newest first; NULL at the end. */
 struct dead_job *dead_book_before(const struct dead_book *book, const struct dead_job *job);
 

@@ -498,6 +498,7 @@ int dead_desk_rehearse(struct dead_desk *desk, const struct dead_job *job, size_
         const struct dead_mark *mark = dead_book_mark(desk->book, &letter.id);
         enum dead_verdict verdict = dead_job_judge(job, &letter, mark);
         ret_progress->examined++;
+        ret_progress->already += verdict == DEAD_ALREADY;
         ret_progress->too_often += verdict == DEAD_TOO_OFTEN;
         if (verdict == DEAD_ACT && (size_t)ret_progress->done++ < limit && !show(arg, &letter, mark)) {
             message_free(msg);

@@ -321,6 +321,7 @@ struct count_member {
 static const struct count_member counts[] = {
     {"examined", offsetof(struct dead_progress, examined)},
     {"done", offsetof(struct dead_progress, done)},
+    {"already", offsetof(struct dead_progress, already)},
     {"too_often", offsetof(struct dead_progress, too_often)},
     {"unfit", offsetof(struct dead_progress, unfit)},
 };
@@ -385,7 +386,7 @@ enum dead_verdict dead_job_judge(const struct dead_job *job, const struct dead_l
     if (mark && strcmp(mark->job, job->id) == 0)
         return DEAD_COUNTED;
     if (!dead_filter_matches(&order->filter, letter, state))
-        return DEAD_PASS;
+        return dead_filter_matches(&order->filter, letter, order->filter.state) ? DEAD_ALREADY : DEAD_PASS;
     if (order->action == DEAD_REDRIVE && letter->deliveries > order->max_rounds)
         return DEAD_TOO_OFTEN;
     return DEAD_ACT;

@@ -74,6 +74,7 @@ struct dead_progress {
     int64_t offset;        /* the next letter of that span; before its begin: the begin */
     int64_t examined;      /* letters looked at */
     int64_t done;          /* redriven or discarded by this job */
+    int64_t already;       /* left alone: dealt with before, by another job */
     int64_t too_often;     /* left alone: went round max_rounds times */
     int64_t unfit;         /* left alone: cannot be sent; `error` says why the last one */
     int64_t updated_ms;
@@ -88,6 +89,9 @@ struct dead_job {
     int64_t created_ms;
     bool cancelled; /* somebody wants it to end */
     struct dead_progress progress;
+    /* its runner's, while it has it open */
+    int64_t send_ns; /* when the next command may go out */
+    bool alone;      /* one letter at a time: a topic's max.message.bytes counts for all that is sent together */
 };
 struct dead_job *dead_job_new(const char *id);
 void dead_job_free(struct dead_job *job); /* NULL is allowed */
@@ -102,7 +106,8 @@ bool dead_progress_read(struct dead_progress *progress, struct slice json);
 void dead_job_show(struct buf *out, const struct dead_job *job);
 
 enum dead_verdict {
-    DEAD_PASS,    /* not meant by the order, or dealt with before */
+    DEAD_PASS,    /* not meant by the order */
+    DEAD_ALREADY, /* meant, but for its state: another job has dealt with it */
     DEAD_ACT,
     DEAD_COUNTED, /* this job has dealt with it already, before it was interrupted */
     DEAD_TOO_OFTEN,

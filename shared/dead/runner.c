@@ -2,6 +2,8 @@
 /*
  * Election by a consumer group, and the loop of one job.
  *
+ * Jobs take turns of a second, from one checkpoint to the next, so that a slow one does not hold up the others.
+ *
  * Each letter: judged -> its command is sent -> acknowledged -> its mark is sent -> acknowledged -> counted. Every second
  * nothing more is sent until all that is on its way has come through; then the progress is written, so that everything before
  * its position has a mark.
@@ -38,14 +40,13 @@ struct dead_runner {
     struct dead_error error;
 
     /* the job, if there is one */
-    struct dead_job *job; /* the book's */
+    struct dead_job *job;  /* the book's */
+    struct dead_job *last; /* the one that gave way to it, or NULL */
     struct dead_scan scan;
     struct dead_progress now; /* true once nothing is on its way */
-    int64_t send_ns;          /* when the next command may go out */
     int64_t checkpoint_ns;
     int on_way, since_checkpoint;
     bool stumbled; /* something was not written: back to the last checkpoint */
-    bool alone;    /* one letter at a time: a topic's max.message.bytes counts for all that is sent together */
 };
 
 /* One letter on its way. */
@@ -102,11 +103,11 @@ static void leave_unfit(struct dead_runner *runner, const char *why)
 static void settled(struct dead_write *write, const char *error)
 {
     struct flight *flight = (struct flight *)write;
-    if (error && write->too_large && !flight->marking && flight->runner->alone) {
+    if (error && write->too_large && !flight->marking && flight->runner->job->alone) {
         leave_unfit(flight->runner, TOO_LARGE);
         land(flight, false);
     } else if (error) {
-        flight->runner->alone |= write->too_large; /* it is, or those that were sent with it */
+        flight->runner->job->alone |= write->too_large; /* it is, or those that were sent with it */
         stumble(flight->runner, error);
         land(flight, false);
     } else if (flight->marking) {
@@ -175,6 +176,9 @@ static void consider(struct dead_runner *runner, const struct record *rec)
     switch (dead_job_judge(runner->job, &letter, dead_book_mark(runner->desk.book, &letter.id))) {
     case DEAD_PASS:
         break;
+    case DEAD_ALREADY:
+        runner->now.already++;
+        break;
     case DEAD_COUNTED:
         runner->now.done++;
         break;
@@ -185,7 +189,7 @@ static void consider(struct dead_runner *runner, const struct record *rec)
         act(runner, &letter);
         int64_t gap_ns = INT64_C(1000000000) / runner->job->order.rate, at_ns = clock_mono_ns();
         /* a late start is made up for, within a tenth of a second */
-        runner->send_ns = (runner->send_ns > at_ns - STEP_NS ? runner->send_ns : at_ns - STEP_NS) + gap_ns;
+        runner->job->send_ns = (runner->job->send_ns > at_ns - STEP_NS ? runner->job->send_ns : at_ns - STEP_NS) + gap_ns;
         break;
     }
 }
@@ -201,7 +205,6 @@ static void begin_at_progress(struct dead_runner *runner)
     snprintf(runner->now.runner, sizeof(runner->now.runner), "%s", runner->options.name);
     runner->stumbled = false;
     runner->since_checkpoint = 0;
-    runner->send_ns = clock_mono_ns();
 }
 
 static void rest(struct dead_runner *runner)
@@ -242,15 +245,33 @@ static bool checkpoint(struct dead_runner *runner, enum dead_phase phase)
 
 static void begin_job(struct dead_runner *runner)
 {
-    runner->job = dead_book_next(runner->desk.book);
+    runner->job = dead_book_next(runner->desk.book, runner->last);
     if (!runner->job)
         return;
-    runner->alone = false;
+    bool goes_on = runner->job->send_ns != 0;
     begin_at_progress(runner);
-    log_info("dead letters: a job begins", "id=%s by=\"%s\" letters=%" PRId64 " examined=%" PRId64, runner->job->id,
-             runner->job->order.by, dead_spans_total(&runner->job->spans), runner->now.examined);
+    if (!goes_on)
+        log_info("dead letters: a job begins", "id=%s by=\"%s\" letters=%" PRId64 " examined=%" PRId64, runner->job->id,
+                 runner->job->order.by, dead_spans_total(&runner->job->spans), runner->now.examined);
+    if (!goes_on)
+        runner->job->send_ns = clock_mono_ns();
     if (!checkpoint(runner, DEAD_RUNNING))
         rest(runner);
+}
+
+/* At a checkpoint. Another one's turn: it must see the marks that this one has made. */
+static bool gives_way(struct dead_runner *runner)
+{
+    if (dead_book_next(runner->desk.book, runner->job) == runner->job)
+        return false;
+    dead_desk_stop(&runner->desk, &runner->scan);
+    if (dead_desk_refresh(&runner->desk, &runner->error) != 0) {
+        stumble(runner, runner->error.text);
+        return true;
+    }
+    runner->last = runner->job;
+    runner->job = NULL;
+    return true;
 }
 
 static void end_job(struct dead_runner *runner, enum dead_phase phase)
@@ -264,6 +285,7 @@ static void end_job(struct dead_runner *runner, enum dead_phase phase)
     log_info("dead letters: a job is over", "id=%s %s done=%" PRId64 " too_often=%" PRId64 " unfit=%" PRId64, runner->job->id,
              phase == DEAD_DONE ? "phase=done" : "phase=cancelled", runner->now.done, runner->now.too_often,
              runner->now.unfit);
+    runner->last = runner->job;
     runner->job = NULL;
 }
 
@@ -293,11 +315,11 @@ static void work(struct dead_runner *runner, int64_t until_ns)
         }
         producer_serve(runner->desk.producer, now_ns);
         if (now_ns - runner->checkpoint_ns > CHECKPOINT_NS || runner->since_checkpoint >= CHECKPOINT_COUNT) {
-            if (!checkpoint(runner, DEAD_RUNNING))
+            if (!checkpoint(runner, DEAD_RUNNING) || gives_way(runner))
                 return;
             continue;
         }
-        if (runner->send_ns > now_ns || runner->on_way >= (runner->alone ? 1 : FLIGHTS_MAX)) {
+        if (runner->job->send_ns > now_ns || runner->on_way >= (runner->job->alone ? 1 : FLIGHTS_MAX)) {
             if (dead_desk_follow(&runner->desk, 1) != 0)
                 stumble(runner, "out of memory");
             continue;
@@ -326,7 +348,7 @@ static void close_desk(struct dead_runner *runner)
     (void)settle(runner); /* what is left of them ends by the producer being closed */
     runner->desk_open = false;
     dead_desk_close(&runner->desk);
-    runner->job = NULL; /* it was the desk's */
+    runner->job = runner->last = NULL; /* they were the desk's */
 }
 
 static void on_assigned(void *arg, const int32_t *partitions, const int64_t *committed, size_t count)

@@ -45,6 +45,8 @@ static void pages_of_others_may_not(void **unused)
 static void with_a_token_only_by_it(void **unused)
 {
     assert_int_equal(status_of("abc", "any.example", "Authorization", "Bearer abc"), 0);
+    assert_int_equal(status_of("abc", "any.example", "Authorization", "bearer abc"), 0);
+    assert_int_equal(status_of("abc", "any.example", "Authorization", "bearer-abc"), 401);
     assert_int_equal(status_of("abc", "127.0.0.1", NULL, NULL), 401);
     assert_int_equal(status_of("abc", "127.0.0.1", "Authorization", "abc"), 401);
     assert_int_equal(status_of("abc", "127.0.0.1", "Authorization", "Bearer ab"), 401);

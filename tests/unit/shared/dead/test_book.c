@@ -52,32 +52,38 @@ static void marks_are_found_by_their_letter(void **unused)
 
 static void jobs_come_by_age(void **unused)
 {
-    assert_null(dead_book_next(book));
+    assert_null(dead_book_next(book, NULL));
     apply("job/" SECOND, ORDER);
     apply("job/" FIRST, ORDER);
     struct dead_job *first = dead_book_job(book, SLICE(FIRST)), *second = dead_book_job(book, SLICE(SECOND));
-    assert_ptr_equal(dead_book_next(book), first);
+    assert_ptr_equal(dead_book_next(book, NULL), first);
+    assert_ptr_equal(dead_book_next(book, first), second); /* they take turns */
+    assert_ptr_equal(dead_book_next(book, second), first);
     assert_ptr_equal(dead_book_before(book, NULL), second);
     assert_ptr_equal(dead_book_before(book, second), first);
     assert_null(dead_book_before(book, first));
-    apply("progress/" FIRST, "{\"phase\":\"running\",\"done\":3}");
-    assert_ptr_equal(dead_book_next(book), first);
+    apply("progress/" FIRST, "{\"phase\":\"running\",\"done\":3,\"updated_at\":\"2026-01-31T12:00:00Z\"}");
+    assert_ptr_equal(dead_book_newest(book), first);
+    apply("progress/" SECOND, "{\"phase\":\"running\",\"updated_at\":\"2026-01-31T12:00:01Z\"}");
+    assert_ptr_equal(dead_book_newest(book), second);
+    assert_ptr_equal(dead_book_next(book, NULL), first);
     assert_int_equal(first->progress.done, 3);
     apply("progress/" FIRST, "{\"phase\":\"done\",\"done\":4}");
-    assert_ptr_equal(dead_book_next(book), second);
+    assert_ptr_equal(dead_book_next(book, NULL), second);
+    assert_ptr_equal(dead_book_next(book, second), second);
     assert_false(second->cancelled);
     apply("cancel/" SECOND, "{}");
     assert_true(second->cancelled);
-    assert_ptr_equal(dead_book_next(book), second); /* its runner ends it */
+    assert_ptr_equal(dead_book_next(book, NULL), second); /* its runner ends it */
 }
 
 static void what_it_does_not_understand_is_left_out(void **unused)
 {
     apply("progress/" FIRST, "{\"phase\":\"running\"}"); /* its order was lost */
     assert_null(dead_book_job(book, SLICE(FIRST)));
-    assert_null(dead_book_next(book));
+    assert_null(dead_book_next(book, NULL));
     apply("job/" SECOND, "{}");
-    assert_null(dead_book_next(book));
+    assert_null(dead_book_next(book, NULL));
     apply("mark/item-0-0", "?");
     apply("other/key", "{}");
     apply("mark", "{}");

@@ -96,7 +96,7 @@ static void a_job_is_the_same_when_read_again(void **unused)
 static void progress_is_the_same_when_read_again(void **unused)
 {
     const struct dead_progress progress = {.phase = DEAD_CANCELLED, .span = 3, .offset = 77, .examined = 9, .done = 4,
-                                           .too_often = 2, .unfit = 1, .updated_ms = 1769860800123, .error = "e", .runner = "r"};
+                                           .already = 5, .too_often = 2, .unfit = 1, .updated_ms = 1769860800123, .error = "e", .runner = "r"};
     struct dead_progress back = {.phase = DEAD_WAITING};
     struct buf text = {0};
     dead_progress_write(&text, &progress);
@@ -104,7 +104,7 @@ static void progress_is_the_same_when_read_again(void **unused)
     assert_int_equal(back.phase, DEAD_CANCELLED);
     assert_int_equal(back.span, 3);
     assert_int_equal(back.offset, 77);
-    assert_int_equal(back.examined + back.done * 10 + back.too_often * 100 + back.unfit * 1000, 1249);
+    assert_int_equal(back.examined + back.done * 10 + back.too_often * 100 + back.unfit * 1000 + back.already * 10000, 51249);
     assert_int_equal(back.updated_ms, progress.updated_ms);
     assert_string_equal(back.runner, "r");
     assert_false(dead_progress_read(&back, SLICE("{}")));
@@ -141,7 +141,7 @@ static void letters_are_judged(void **unused)
     job->order.action = DEAD_REDRIVE;
     dead_letter_read(&rec, "item", &letter);
     assert_int_equal(dead_job_judge(job, &letter, NULL), DEAD_ACT);
-    assert_int_equal(dead_job_judge(job, &letter, &other), DEAD_PASS);
+    assert_int_equal(dead_job_judge(job, &letter, &other), DEAD_ALREADY);
     assert_int_equal(dead_job_judge(job, &letter, &mine), DEAD_COUNTED);
     letter.deliveries = job->order.max_rounds; /* redriven max_rounds - 1 times */
     assert_int_equal(dead_job_judge(job, &letter, NULL), DEAD_ACT);
@@ -151,6 +151,7 @@ static void letters_are_judged(void **unused)
     assert_int_equal(dead_job_judge(job, &letter, NULL), DEAD_ACT);
     letter.type = SLICE("item.delete");
     assert_int_equal(dead_job_judge(job, &letter, NULL), DEAD_PASS);
+    assert_int_equal(dead_job_judge(job, &letter, &other), DEAD_PASS);
     dead_job_free(job);
 }
 
