@@ -5,6 +5,16 @@
 #include "clock.h"
 #include "pending.h"
 
+/** A computation is given up so long before its caller is answered: then its worker's word about it still comes in time. */
+#define WORD_MS 50
+
+static int64_t word_ms(const struct exchange *x)
+{
+    if (x->async || !x->route || !x->route->heavy)
+        return 0;
+    return x->work_ms / 10 < WORD_MS ? x->work_ms / 10 : WORD_MS;
+}
+
 bool deadline_left(const struct exchange *x, int64_t kafka_ms, int64_t now_ns, int64_t now_ms, struct deadline *ret_deadline,
                    struct answer *ret_answer)
 {
@@ -12,7 +22,7 @@ bool deadline_left(const struct exchange *x, int64_t kafka_ms, int64_t now_ns, i
     int64_t kafka_ns = now_ns + kafka_ms * CLOCK_NS_PER_MS;
     struct deadline deadline = {.until_ns = x->started_ns + x->wait_ms * CLOCK_NS_PER_MS,
                                 .accept_ns = PENDING_NEVER,
-                                .expiry_ms = now_ms + x->work_ms - spent_ms};
+                                .expiry_ms = now_ms + x->work_ms - word_ms(x) - spent_ms};
     if (x->async) {
         deadline.accept_ns = x->started_ns + x->accept_ms * CLOCK_NS_PER_MS;
         deadline.until_ns = deadline.accept_ns > kafka_ns ? deadline.accept_ns : kafka_ns;

@@ -11,7 +11,7 @@
 struct deadline {
     int64_t until_ns;  /* for the answer; clock_mono_ns() */
     int64_t accept_ns; /* 202 from then on, once Kafka has the command; PENDING_NEVER: not asked for */
-    int64_t expiry_ms; /* of the work; clock_wall_ms() */
+    int64_t expiry_ms; /* of the work, a computation's a little before `until_ns`; clock_wall_ms() */
 };
 
 /**

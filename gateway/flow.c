@@ -199,11 +199,18 @@ static bool repeat(struct flow *flow, struct exchange *x, int64_t now_ns)
     return true;
 }
 
+/* A 504 is a worker's word that the time was over: before the work had begun, or after it had gone on for so long. */
+static void leave_place(struct exchange *x, int64_t now_ns)
+{
+    bool late = x->outcome == OUTCOME_REPLIED && x->part_count == 1 && x->parts[0].status == 504;
+    admission_leave(&x->permit, late ? OUTCOME_DEADLINE : x->outcome, x->part_count == 1 ? x->parts[0].worked_us : 0, now_ns);
+}
+
 bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     if (repeat(flow, x, now_ns))
         return true;
-    admission_leave(&x->permit, x->outcome, x->part_count == 1 ? x->parts[0].worked_us : 0, now_ns);
+    leave_place(x, now_ns);
     if (follow(flow, x, now_ns))
         return true;
     if (x->async && x->accept_ms == 0 && x->outcome == OUTCOME_REPLIED && x->parts[0].status < 500)

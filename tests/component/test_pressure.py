@@ -109,3 +109,28 @@ class Lanes(ClusterTest):
         for thread in threads:
             thread.join()
         self.assertEqual(answers, [202] * 10)
+
+
+class LongComputations(ClusterTest):
+    """Work that takes longer than its caller waits is not work that is queued."""
+
+    options = {"item_workers": 0, "compute_workers": 1, "worker_flags": ["--pool-threads", "8"]}
+
+    def test_they_do_not_refuse_others(self):
+        short, long = {"kind": "primes", "params": {"n": 1000}}, {"kind": "primes", "params": {"n": 9_000_000_000}}
+        client, statuses = self.http(), []
+        for _ in range(100):  # what it takes to be taken up is known by now
+            self.assertEqual(client.post("/computations/", short).status, 200)
+        until = time.monotonic() + 12
+
+        def compute():
+            own = self.http()
+            while time.monotonic() < until:
+                statuses.append(own.post("/computations/", long, Request_Timeout="2").status)
+        threads = [threading.Thread(target=compute) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(set(statuses), {504})
+        self.assertEqual(client.post("/computations/", short).status, 200)

@@ -37,6 +37,22 @@ static void time_counts_from_the_head(void **unused)
     }
 }
 
+/* Its worker has a moment to say how far it came. */
+static void a_computation_is_given_up_a_little_earlier(void **unused)
+{
+    static const struct route heavy = {.heavy = true};
+    struct exchange x = {.route = &heavy, .started_ns = STARTED, .wait_ms = 2000, .work_ms = 2000};
+    assert_true(left(&x, 200));
+    assert_int_equal(deadline.until_ns, STARTED + 2000 * MS);
+    assert_int_equal(deadline.expiry_ms, WALL + 1950);
+    x.wait_ms = x.work_ms = 100;
+    assert_true(left(&x, 0));
+    assert_int_equal(deadline.expiry_ms, WALL + 90);
+    x.async = true; /* nobody waits for it */
+    assert_true(left(&x, 0));
+    assert_int_equal(deadline.expiry_ms, WALL + 100);
+}
+
 static void nothing_is_left(void **unused)
 {
     static const struct exchange x = {.started_ns = STARTED, .wait_ms = 2000, .work_ms = 2000};
@@ -76,6 +92,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(time_counts_from_the_head, end),
+        cmocka_unit_test_teardown(a_computation_is_given_up_a_little_earlier, end),
         cmocka_unit_test_teardown(nothing_is_left, end),
         cmocka_unit_test_teardown(who_does_not_wait, end),
         cmocka_unit_test_teardown(who_waits_longer_than_kafka_may_take, end),
