@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Marks and jobs in two tables of json-c's. */
+/* Marks in a table of their own, jobs and breakers in two of json-c's. */
 #include "dead/book.h"
 
 #include <json-c/linkhash.h>
@@ -11,7 +11,8 @@
 #include "utf8.h"
 
 struct dead_book {
-    struct lh_table *marks; /* letter id -> struct dead_mark */
+    struct dead_marks *marks;
+    struct dead_mark *found; /* what dead_book_mark() shows */
     struct lh_table *breakers; /* "<service>/<instance>/<operation>" -> struct breaker_state */
     struct lh_table *jobs;  /* job id -> struct dead_job, whose created_ms is 0 until its order was read */
 };
@@ -39,10 +40,11 @@ struct dead_book *dead_book_new(void)
     struct dead_book *book = calloc(1, sizeof(*book));
     if (!book)
         return NULL;
-    book->marks = lh_kchar_table_new(1024, free_plain);
+    book->marks = dead_marks_new();
+    book->found = malloc(sizeof(*book->found));
     book->breakers = lh_kchar_table_new(64, free_plain);
     book->jobs = lh_kchar_table_new(64, free_job);
-    if (book->marks && book->breakers && book->jobs)
+    if (book->marks && book->found && book->breakers && book->jobs)
         return book;
     dead_book_free(book);
     return NULL;
@@ -52,8 +54,8 @@ void dead_book_free(struct dead_book *book)
 {
     if (!book)
         return;
-    if (book->marks)
-        lh_table_free(book->marks);
+    dead_marks_free(book->marks);
+    free(book->found);
     if (book->breakers)
         lh_table_free(book->breakers);
     if (book->jobs)
@@ -130,23 +132,22 @@ static bool read_mark(struct slice json, struct dead_mark *ret_mark)
 static bool apply_mark(struct dead_book *book, const char *letter, struct slice value)
 {
     struct dead_mark read;
-    if (!value.p) {
-        lh_table_delete(book->marks, letter);
+    struct dead_id id;
+    if (!dead_id_parse(slice_of(letter), &id))
         return true;
-    }
-    if (!read_mark(value, &read))
-        return true;
-    struct dead_mark *mark = place(book->marks, letter, sizeof(*mark));
-    if (mark)
-        *mark = read;
-    return mark != NULL;
+    if (!value.p)
+        dead_marks_remove(book->marks, &id);
+    return !value.p || !read_mark(value, &read) || dead_marks_put(book->marks, &id, &read);
 }
 
 const struct dead_mark *dead_book_mark(const struct dead_book *book, const struct dead_id *id)
 {
-    char text[DEAD_ID_SIZE];
-    dead_id_write(id, text);
-    return look_up(book->marks, text);
+    return dead_marks_find(book->marks, id, book->found) ? book->found : NULL;
+}
+
+const struct dead_marks *dead_book_marks(const struct dead_book *book)
+{
+    return book->marks;
 }
 
 /* ---- jobs ---- */

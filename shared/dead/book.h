@@ -13,6 +13,7 @@
 #define ROUNDTRIP_DEAD_BOOK_H
 
 #include "dead/job.h"
+#include "dead/marks.h"
 
 #define DEAD_BOOK_KEY_SIZE (DEAD_ID_SIZE + 16)
 
@@ -22,8 +23,9 @@ void dead_book_free(struct dead_book *book); /* NULL is allowed */
 
 /** Takes one record of the control topic; one that it does not understand is left out. False when memory is out. */
 bool dead_book_apply(struct dead_book *book, const struct record *rec) __attribute__((warn_unused_result));
-/** NULL: the letter is open. Until the next dead_book_apply(). */
+/** NULL: the letter is open. Until the next call of it. */
 const struct dead_mark *dead_book_mark(const struct dead_book *book, const struct dead_id *id);
+const struct dead_marks *dead_book_marks(const struct dead_book *book);
 /** NULL: none. Lives as long as the book. */
 struct dead_job *dead_book_job(const struct dead_book *book, struct slice id);
 /** The next by age of those that are not over, behind `last` and then from the oldest on (NULL: the oldest); NULL: there is none. */

@@ -19,6 +19,7 @@
 #include "bus/consumer.h"
 #include "clock.h"
 #include "dead/desk.h"
+#include "dead/forget.h"
 #include "log.h"
 
 #define GROUP            "roundtrip-dead-letters"
@@ -27,6 +28,7 @@
 #define CHECKPOINT_NS    (1000 * CLOCK_NS_PER_MS)
 #define CHECKPOINT_COUNT 2000 /* letters acted on */
 #define PAUSE_NS         (5000 * CLOCK_NS_PER_MS)
+#define FORGET_NS        (INT64_C(3600) * 1000 * CLOCK_NS_PER_MS)
 #define FLIGHTS_MAX      512
 #define TOO_LARGE        "it is larger than its commands topic takes (max.message.bytes)"
 
@@ -37,6 +39,7 @@ struct dead_runner {
     struct dead_desk desk; /* open while elected */
     bool desk_open;
     int64_t pause_until_ns; /* after something went wrong */
+    int64_t forget_ns;      /* when to look for marks of letters that are gone; only without a job */
     struct dead_error error;
 
     /* the job, if there is one */
@@ -417,6 +420,18 @@ const char *dead_runner_fatal(struct dead_runner *runner)
     return consumer_fatal(runner->consumer);
 }
 
+static void forget_old_marks(struct dead_runner *runner, int64_t now_ns)
+{
+    if (now_ns < runner->forget_ns)
+        return;
+    runner->forget_ns = now_ns + FORGET_NS;
+    int count = dead_forget(&runner->desk, &runner->error);
+    if (count < 0)
+        log_warn("dead letters: marks of letters that are gone stay for now", "error=\"%s\"", runner->error.text);
+    else if (count > 0)
+        log_info("dead letters: marks of letters that are gone are taken out", "count=%d", count);
+}
+
 static void idle(void)
 {
     (void)poll(NULL, 0, STEP_MS);
@@ -433,6 +448,7 @@ void dead_runner_step(struct dead_runner *runner)
     if (!runner->job)
         begin_job(runner);
     if (!runner->job) {
+        forget_old_marks(runner, now_ns);
         if (dead_desk_follow(&runner->desk, STEP_MS) != 0)
             rest(runner);
     } else if (runner->stumbled) {

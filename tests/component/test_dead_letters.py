@@ -3,9 +3,11 @@
 
 import json
 import time
+import unittest
 
 from dead_letters import DeadLetterTest
-from processes import SLACK
+from kafka_client import Watch
+from processes import BROKER, SLACK
 from trial import TrialTest
 
 
@@ -234,6 +236,24 @@ class DeadLetters(DeadLetterTest):
         self.assertEqual((done["phase"], done["done"]), ("done", 1))
         self.assertIn(done["id"], self.program("jobs").stdout)
         self.program("cancel", done["id"], code=1)
+
+
+class Forgotten(DeadLetterTest):
+    @unittest.skipIf(BROKER == "kafka", "Kafka deletes by time, and looks every five minutes")
+    def test_marks_go_with_their_letters(self):
+        self.kill_letter("forget")
+        self.mend("forget")
+        self.assertEqual(self.ended(self.order("redrive", key="forget"))["done"], 1)
+        name = self.one(key="forget", state="redriven")["id"]
+        partition = int(name.split("-")[1])
+        for i in range(16):  # more than the embedded broker keeps
+            self.direct.send("dlq.trial.commands", f"flood-{i}", b"x" * 900_000, {}, partition)
+        self.cluster.restart(self.cluster.gateways[0])
+        control = Watch(self.cluster.bootstrap, "control", from_beginning=True)
+        self.addCleanup(control.close)
+        key = f"mark/{name}".encode()
+        self.assertIsNotNone(control.find(lambda r: r.key == key and r.value is not None, 20))
+        self.assertIsNotNone(control.find(lambda r: r.key == key and r.value is None, 20), "a tombstone")
 
 
 class AdminToken(DeadLetterTest):
