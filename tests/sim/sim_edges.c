@@ -168,7 +168,8 @@ int pool_submit(struct pool *pool, struct pool_task *task)
     *run = (struct job_run){pool, task};
     pool->ended[pool->count] = false;
     pool->tasks[pool->count++] = task;
-    sim_at(world.now + sim_spread(30 * SIM_MS), run_task, run, 0);
+    bool is_long = sim_below(40) == 0; /* long enough to be let go by suspects.c */
+    sim_at(world.now + (is_long ? (int64_t)sim_below(4000 * SIM_MS) : sim_spread(30 * SIM_MS)), run_task, run, 0);
     return 0;
 }
 
