@@ -82,6 +82,14 @@ void job_progress(struct job *job, uint64_t done, uint64_t total)
         ;
 }
 
+void job_memory(struct job *job, size_t now, size_t peak)
+{
+    if (!job)
+        return;
+    atomic_store_explicit(&job->memory, now, memory_order_relaxed);
+    atomic_store_explicit(&job->memory_peak, peak, memory_order_relaxed);
+}
+
 bool job_stopping(const struct job *job)
 {
     return job && (atomic_load_explicit(&job->stop, memory_order_relaxed) || clock_mono_ns() >= job->deadline_ns);

@@ -73,13 +73,15 @@ static struct call make_call(struct work *work)
     return (struct call){.cmd = &work->cmd,
                          .before = work->entity_before,
                          .running = partition_running(p, work->key) != NULL,
-                         .now_ms = clock_wall_ms()};
+                         .now_ms = clock_wall_ms(),
+                         .context = p->worker->context};
 }
 
 static void run_on_pool_thread(void *arg)
 {
     struct work *work = arg;
-    struct call call = {.cmd = &work->cmd, .before = work->entity_before, .now_ms = clock_wall_ms(), .job = &work->job};
+    struct call call = {.cmd = &work->cmd, .before = work->entity_before, .now_ms = clock_wall_ms(), .job = &work->job,
+                        .context = work->partition->worker->context};
     if (work->cmd.expiry_ms && call.now_ms >= work->cmd.expiry_ms)
         return; /* nobody waits any more: status stays 0, see settle */
     int64_t began_ns = clock_mono_ns();
@@ -101,6 +103,7 @@ static void run_pooled(struct work *work)
     work->job.deadline_ns = left_ms > JOB_MAX_MS ? INT64_MAX : clock_mono_ns() + left_ms * CLOCK_NS_PER_MS;
     atomic_store(&work->began_ns, 0);
     atomic_store(&work->job.done, 0); /* of an earlier attempt */
+    job_memory(&work->job, 0, 0);
     work->task.run = run_on_pool_thread;
     partition_submit(work);
 }

@@ -30,6 +30,9 @@ static struct breaker *breaker_of(const struct work *work)
 
 /* ---- waiting ---- */
 
+/* A process that has no room waits some 50 to 150 ms: not all that wait look at the same time. */
+#define BUSY_NS (INT64_C(50) * CLOCK_NS_PER_MS)
+
 /* With `count` its attempts are noted, or forgotten. The claim may end by that, and the work be gone. */
 static void put_aside(struct work *work, int64_t due_ns, bool count)
 {
@@ -61,7 +64,7 @@ static void give_back(struct work *work)
 {
     int64_t wait_ns = breaker_of(work)->until_ns - clock_mono_ns();
     long seconds = wait_ns > 0 ? (long)(wait_ns / 1000000000) + 1 : 1;
-    decide_problem(&work->decision, 503, "Something the service depends on fails (%.*s); nothing was changed; send it again",
+    decide_problem(&work->decision, 503, "The service could not do this in time (%.*s); nothing was changed; send it again",
                    SLICE_ARG(buf_slice(&work->reason)));
     snprintf(work->retry_after, sizeof(work->retry_after), "%ld", seconds);
 }
@@ -233,6 +236,11 @@ bool faults_postpone(struct work *work)
     int64_t now_ms = clock_wall_ms();
     keep_reason(work);
     worker->count.faults++;
+    if (work->decision.fault == FAULT_BUSY) {
+        faults_abandon(work);
+        put_aside(work, clock_mono_ns() + BUSY_NS + (int64_t)(chance(work) % (2 * BUSY_NS)), false);
+        return true;
+    }
     if (permanent) {
         faults_abandon(work);
     } else if (count_failure(work)) {

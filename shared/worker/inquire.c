@@ -69,6 +69,10 @@ static void say_undecided(struct work *asker, const struct work *asked)
     buf_printf(out, "{\"state\":\"%s\"", asked->cancelled ? "cancelling" : running ? "running" : "pending");
     if (done > 0)
         buf_printf(out, ",\"progress\":%u.%04u", (done - 1) / JOB_PARTS, (done - 1) % JOB_PARTS);
+    size_t peak = running ? atomic_load_explicit(&asked->job.memory_peak, memory_order_relaxed) : 0;
+    if (peak > 0)
+        buf_printf(out, ",\"memory\":{\"current_bytes\":%zu,\"peak_bytes\":%zu}",
+                   atomic_load_explicit(&asked->job.memory, memory_order_relaxed), peak);
     if (asked->attempts > 0) {
         buf_printf(out, ",\"attempts\":%d,\"reason\":", asked->attempts);
         buf_append_json(out, buf_slice(&asked->reason));

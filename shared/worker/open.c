@@ -202,7 +202,9 @@ static int lock_state_dir(struct worker *worker, struct bus_error *error)
 int worker_open(struct worker *worker, struct lifecycle *life, struct bus_error *error)
 {
     name_things(worker);
-    int err = open_clients(worker, error);
+    int err = worker->service->open ? worker->service->open(worker->config, &worker->context) : 0;
+    if (!err)
+        err = open_clients(worker, error);
     if (!err)
         err = await_topics(worker, life, error);
     if (!err)
@@ -247,6 +249,8 @@ void worker_close(struct worker *worker)
         close(worker->state_lock);
     for (int32_t i = 0; worker->partitions && i < worker->partition_count; i++)
         suspects_done(&worker->partitions[i]);
+    if (worker->context)
+        worker->service->close(worker->context);
     free(worker->partitions);
     free(worker->breakers);
 }

@@ -192,6 +192,7 @@ struct worker {
     /* fixed after worker_open() */
     const struct service *service;
     const struct config *config;
+    void *context; /* of service->open() */
     struct bus_settings bus;
     const char *instance;
     char commands_topic[128], events_topic[128], dead_topic[160], group[128], state_dir[512];

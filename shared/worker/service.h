@@ -29,6 +29,7 @@ struct job {
     _Atomic bool stop;     /* set by the runtime: deadline passed or shutting down; the handler must return within 100 ms */
     int64_t deadline_ns;   /* clock_mono_ns(); INT64_MAX: none */
     _Atomic uint32_t done; /* job_progress()'s: parts of JOB_PARTS that are done, and 1; 0: nothing was said */
+    _Atomic size_t memory, memory_peak; /* job_memory()'s */
 };
 #define JOB_PARTS 10000
 
@@ -39,6 +40,8 @@ bool job_stopping(const struct job *job);
  * it likes: a few instructions, no memory. It never goes back. Ignored: `total` 0, and a NULL job.
  */
 void job_progress(struct job *job, uint64_t done, uint64_t total);
+/** Bytes that the job holds now, and at most until now: said of the command while it runs. Ignored: a NULL job. */
+void job_memory(struct job *job, size_t now, size_t peak);
 
 /** Walks the entities of the command's partition in key order; for partition-scoped reads. */
 struct scan;
@@ -57,6 +60,7 @@ struct call {
     int64_t now_ms;    /* wall clock */
     struct scan *scan; /* partition-scoped operations only, else NULL */
     struct job *job;   /* pooled operations only, else NULL */
+    void *context;     /* what service->open() made; shared by all threads */
 };
 
 enum effect { EFFECT_NONE, EFFECT_PUT, EFFECT_DELETE };
@@ -66,6 +70,7 @@ enum fault {
     FAULT_NONE,
     FAULT_TRANSIENT, /* a dependency failed: another attempt may succeed; made by the operation's retry policy */
     FAULT_PERMANENT, /* no attempt will ever succeed: a dead letter */
+    FAULT_BUSY,      /* this process has no room for it now: another attempt soon, as often as it takes; no attempt counts, no breaker */
 };
 
 /** What shall happen. Zero-initialised, status 0, until the handler decides; the runtime owns and frees it. */
@@ -138,6 +143,10 @@ struct service {
     const char *summary; /* one sentence for --help */
     enum key_order key_order;
     const struct operation *operations; /* ended by a row whose type is NULL */
+    const struct config_key *settings;  /* of its own, ended by a row whose name is NULL; NULL: none */
+    /* Before the first command: 0 and what handlers find in call->context, or -errno. NULL, with `close`: nothing. */
+    int (*open)(const struct config *config, void **ret_context);
+    void (*close)(void *context); /* when no handler runs any more */
 };
 
 /** Runs the service until SIGTERM or SIGINT: the exit status. */

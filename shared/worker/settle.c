@@ -145,7 +145,7 @@ void dispatch_scan(struct work *work)
     struct partition *p = work->partition;
     struct scan scan = {.state = p->state};
     partition_apply(p); /* what is final must be seen */
-    struct call call = {.cmd = &work->cmd, .now_ms = clock_wall_ms(), .scan = &scan};
+    struct call call = {.cmd = &work->cmd, .now_ms = clock_wall_ms(), .scan = &scan, .context = p->worker->context};
     if (!settle_expired(work)) {
         watchdog_enter(&p->worker->watchdog, work);
         work->op->handler(&call, &work->decision);

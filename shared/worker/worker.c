@@ -248,7 +248,7 @@ static int worker_run(const struct service *service, const struct config *config
 
 int worker_main(const struct service *service, int argc, char **argv)
 {
-    const struct config_key *const tables[] = {settings_common, worker_keys, NULL};
+    const struct config_key *const tables[] = {settings_common, worker_keys, service->settings, NULL};
     char name[64];
     snprintf(name, sizeof(name), "roundtrip-%s-worker", service->name);
     const struct config_program program = {.name = name, .summary = service->summary, .tables = tables};

@@ -101,6 +101,15 @@ static void shaky(const struct call *call, struct decision *d)
     decide_fault(d, FAULT_TRANSIENT, "it does not work now");
 }
 
+static void busy(const struct call *call, struct decision *d)
+{
+    const bool *full = call->context;
+    if (*full)
+        decide_fault(d, FAULT_BUSY, "there is no room");
+    else
+        put_body(call, d, 200);
+}
+
 static void gate(const struct call *call, struct decision *d)
 {
     if (slice_is(call->before.state, "shut"))
@@ -123,6 +132,7 @@ static const struct operation operations[] = {
     {.type = "thing.append", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = append},
     {.type = "thing.faulty", .kind = OPERATION_WRITE, .handler = faulty},
     {.type = "thing.shaky", .kind = OPERATION_WRITE, .handler = shaky},
+    {.type = "thing.busy", .kind = OPERATION_WRITE, .handler = busy},
     {.type = "thing.rogue", .kind = OPERATION_READ, .handler = put},
     {.type = "thing.gated", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = work, .admit = gate},
     {.type = NULL},

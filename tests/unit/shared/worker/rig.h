@@ -25,6 +25,7 @@
  *   thing.append  its body behind the state before, on the pool
  *   thing.faulty  a write that meets a permanent fault
  *   thing.shaky   a write that meets a transient fault
+ *   thing.busy    like put, but there is no room while the worker's context, a bool, is true
  *   thing.rogue   thing.put, but called a read
  *   thing.gated   the same, but an entity whose state is "shut" refuses with 409 before the pool
  */

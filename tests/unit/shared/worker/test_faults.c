@@ -151,6 +151,54 @@ static void an_outcome_ends_the_count_that_another_process_made(void **unused)
     fake_bus_reset();
 }
 
+/* No room is nobody's fault: it waits, without a count or a breaker, however many do and however long, until there is. */
+static void who_finds_no_room_waits(void **unused)
+{
+    struct rig *rig = rig_serving();
+    bool full = true;
+    rig->worker.context = &full;
+    rig->worker.breaker_settings = (struct breaker_settings){.keys = 3, .window_ns = INT64_MAX / 4, .pause_ns = 1, .pause_max_ns = 1};
+    for (int i = 0; i < 8; i++)
+        rig_ask(rig, (struct ask){.type = "thing.busy", .key = (char[]){(char)('1' + i), 0}, .id = (char[]){(char)('a' + i), 0}, .body = "{}"});
+    for (int turn = 0; turn < 20; turn++) {
+        rig->partitions[0].retry_due_ns = 0;
+        for (struct work *work = rig->partitions[0].retrying.first; work; work = work->queue_next)
+            work->due_ns = 0;
+        partition_tick(&rig->partitions[0], clock_mono_ns());
+    }
+    assert_int_equal(rig_events(rig), 0);
+    assert_int_equal(rig_replies(rig), 0);
+    full = false;
+    rig->partitions[0].retry_due_ns = 0;
+    partition_tick(&rig->partitions[0], INT64_MAX / 2);
+    assert_int_equal(rig_events(rig), 8);
+    rig_acknowledge_events(rig);
+    assert_int_equal(rig_replies(rig), 8);
+    assert_int_equal(rig_reply(rig, 0).status, 200);
+    assert_int_equal(rig_dead(rig), 0);
+    rig_free(rig);
+    fake_bus_reset();
+}
+
+/* Its time is over before there is room: 503, and what was missing. */
+static void no_room_in_time(void **unused)
+{
+    struct rig *rig = rig_serving();
+    bool full = true;
+    char expiry[CLOCK_RFC3339_SIZE];
+    rig->worker.context = &full;
+    clock_format_rfc3339(clock_wall_ms() + 150, expiry); /* less than what an answer takes */
+    rig_ask(rig, (struct ask){.type = "thing.busy", .key = "1", .id = "a", .body = "{}", .expiry = expiry});
+    rig->partitions[0].retry_due_ns = 0;
+    partition_tick(&rig->partitions[0], clock_mono_ns() + CLOCK_NS_PER_MS);
+    rig_acknowledge_events(rig);
+    assert_reply(rig, 0, "a", 503);
+    assert_non_null(memmem(rig_reply(rig, 0).body.p, rig_reply(rig, 0).body.len, "there is no room", 16));
+    assert_slice(rig_reply(rig, 0).retry_after, "1");
+    rig_free(rig);
+    fake_bus_reset();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +208,8 @@ int main(void)
         cmocka_unit_test(restarts_in_an_outage_use_no_attempts_up),
         cmocka_unit_test(attempts_are_taken_back_once),
         cmocka_unit_test(an_outcome_ends_the_count_that_another_process_made),
+        cmocka_unit_test(who_finds_no_room_waits),
+        cmocka_unit_test(no_room_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,9 @@ static void running_says_how_far_it_is(void **unused)
     job_progress(&partition_running(&rig->partitions[0], SLICE("1"))->job, 1, 1);
     assert_int_equal(ask("thing.operation", "1", "a"), 202);
     assert_true(body_has("\"progress\":1.0000}"));
+    job_memory(&partition_running(&rig->partitions[0], SLICE("1"))->job, 5, 70000);
+    assert_int_equal(ask("thing.operation", "1", "a"), 202);
+    assert_true(body_has("\"progress\":1.0000,\"memory\":{\"current_bytes\":5,\"peak_bytes\":70000}}"));
     assert_int_equal(ask("thing.cancel", "1", "a"), 202);
     assert_true(body_has("{\"state\":\"cancelling\"}"));
     fake_end_task();
