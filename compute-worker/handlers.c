@@ -2,57 +2,51 @@
 /*
  * Computations: start one, read one. Pure but for the time it takes.
  *
- * The state of a computation is {"id","kind","params","state","result","elapsed_ms"}, written once when it has succeeded.
+ * The state of a computation is {"id","kind","params","state","result","elapsed_ms","memory"}, written once when it has succeeded;
+ * "params" without a long text among them (body.h).
  */
 #include "handlers.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
+#include "body.h"
 #include "clock.h"
-#include "json.h"
-#include "kernels/kernels.h"
 #include "utf8.h"
 
-static const struct json_member start_members[] = {
-    {"kind", JSON_STRING, true, 1, 64},
-    {"params", JSON_OBJECT, true, 0, 0},
+/** Parts a computation is cut into. They are all computed here, one after the other, so one will do. */
+#define PARTS 1
+
+static const struct config_key compute_keys[] = {
+    {"job-memory", CONFIG_BYTES, "64MiB", 1 << 20, INT64_C(1) << 40, "memory that one computation may have; one that needs more is refused"},
+    {"memory", CONFIG_BYTES, "512MiB", 1 << 20, INT64_C(1) << 40, "memory that all computations of this process may have; one for which none is left waits"},
+    {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
-/* The parsed body of a start command, and its kind; NULL, and the decision says why. */
-static struct json_object *parse_start(const struct call *call, const struct kind **ret_kind,
-                                       struct json_object **ret_params, struct decision *ret_decision)
+/* The body of a start command; false, and the decision says why. */
+static bool parse_start(const struct call *call, struct body *ret_body, struct decision *ret_decision)
 {
-    struct json_error error;
-    struct json_object *body = json_parse_strict(call->cmd->body, &error);
-    if (!body) {
-        decide_problem(ret_decision, 422, "The body is not valid JSON: %s", error.text);
-        return NULL;
-    }
-    if (!json_members_check(body, start_members, sizeof(start_members) / sizeof(start_members[0]), &error))
-        goto refuse;
-    *ret_kind = kind_find(json_member_string(body, "kind"));
-    if (!*ret_kind) {
-        struct buf names = {0};
-        kind_list(&names);
-        decide_problem(ret_decision, 422, "member \"kind\" must be one of: %.*s", SLICE_ARG(buf_slice(&names)));
-        buf_done(&names);
-        json_object_put(body);
-        return NULL;
-    }
-    *ret_params = json_object_object_get(body, "params");
-    if (json_members_check(*ret_params, (*ret_kind)->params, (*ret_kind)->param_count, &error))
-        return body;
-refuse:
-    decide_problem(ret_decision, 422, "%s", error.text);
-    json_object_put(body);
-    return NULL;
+    struct buf error = {0};
+    bool good = body_parse(call->cmd->body, ret_body, &error);
+    if (!good)
+        decide_problem(ret_decision, 422, "%.*s", SLICE_ARG(buf_slice(&error)));
+    buf_done(&error);
+    return good;
+}
+
+static void refuse_size(struct decision *ret_decision, size_t needed, const struct budget *budget)
+{
+    decide_problem(ret_decision, 422,
+                   "A computation may have %zu bytes of memory (job-memory), and this one needs up to %zu; ask for less",
+                   budget->job_max, needed);
 }
 
 /* Inline, before a thread is taken: what is wrong is said at once, not behind the computations that wait. */
 static void compute_admit(const struct call *call, struct decision *ret_decision)
 {
-    const struct kind *kind;
-    struct json_object *params;
+    const struct budget *budget = call->context;
+    struct body body;
     if (!utf8_is_text(call->cmd->key)) { /* it becomes a JSON string */
         decide_problem(ret_decision, 422, "The record key, the computation's id, must be UTF-8 without control characters");
         return;
@@ -61,32 +55,40 @@ static void compute_admit(const struct call *call, struct decision *ret_decision
         decide_problem(ret_decision, 409, "There is a computation with this id already; use a new one for each");
         return;
     }
-    json_object_put(parse_start(call, &kind, &params, ret_decision));
+    if (!parse_start(call, &body, ret_decision))
+        return;
+    size_t needed = body.kind->memory(&body.input);
+    if (needed > budget->job_max)
+        refuse_size(ret_decision, needed, budget);
+    body_done(&body);
 }
 
-static void write_state(const struct call *call, const struct kind *kind, struct json_object *params,
-                        const struct buf *result, int64_t elapsed_ms, struct buf *out)
+static void write_state(const struct call *call, const struct body *body, const struct buf *result, int64_t elapsed_ms,
+                        size_t peak_bytes, struct buf *out)
 {
     buf_append_text(out, "{\"id\":");
     buf_append_json(out, call->cmd->key);
-    buf_printf(out, ",\"kind\":\"%s\",\"params\":%s,\"state\":\"succeeded\",\"result\":", kind->name,
-               json_object_to_json_string_ext(params, JSON_C_TO_STRING_PLAIN));
+    buf_printf(out, ",\"kind\":\"%s\",\"params\":%s,\"state\":\"succeeded\",\"result\":", body->kind->name,
+               json_object_to_json_string_ext(body->input.params, JSON_C_TO_STRING_PLAIN));
     buf_append_slice(out, buf_slice(result));
-    buf_printf(out, ",\"elapsed_ms\":%" PRId64 "}", elapsed_ms);
+    buf_printf(out, ",\"elapsed_ms\":%" PRId64 ",\"memory\":{\"peak_bytes\":%zu}}", elapsed_ms, peak_bytes);
     out->failed |= result->failed;
 }
 
-static void compute_start(const struct call *call, struct decision *ret_decision)
+/* Its own budget is a limit of the service; that of all is only taken, and given back when others end. */
+static void decide_memory(const struct arena *arena, size_t needed, struct decision *ret_decision)
 {
-    const struct kind *kind;
-    struct json_object *params, *body = parse_start(call, &kind, &params, ret_decision);
-    if (!body)
-        return;
-    struct buf result = {0};
-    int64_t began = clock_mono_ns();
-    switch (kind->run(params, call->job, &result)) {
+    if (arena->refusal == ARENA_JOB_FULL)
+        refuse_size(ret_decision, needed > arena->budget->job_max ? needed : arena->budget->job_max + 1, arena->budget);
+    else
+        decide_fault(ret_decision, FAULT_BUSY, "the %zu bytes of memory for computations (memory) are in use, and this one needs up to %zu",
+                     arena->budget->total_max, needed);
+}
+
+static void decide_end(const struct call *call, const struct task *task, enum kernel_end end, struct decision *ret_decision)
+{
+    switch (end) {
     case KERNEL_DONE:
-        write_state(call, kind, params, &result, (clock_mono_ns() - began) / CLOCK_NS_PER_MS, &ret_decision->state);
         decide_put(ret_decision, 200);
         break;
     case KERNEL_STOPPED:
@@ -94,11 +96,32 @@ static void compute_start(const struct call *call, struct decision *ret_decision
                        "The computation did not end before its deadline and was stopped; ask for less, or for more time");
         break;
     case KERNEL_NO_MEMORY:
-        decide_problem(ret_decision, 503, "The service is out of memory; try again later");
+        decide_memory(task->arena, task->kind->memory(task->input), ret_decision);
+        break;
+    case KERNEL_REFUSED:
+        decide_problem(ret_decision, 422, "%s", task->error);
         break;
     }
+}
+
+static void compute_start(const struct call *call, struct decision *ret_decision)
+{
+    struct body body;
+    if (!parse_start(call, &body, ret_decision))
+        return;
+    struct arena arena;
+    struct buf result = {0};
+    struct task task = {.kind = body.kind, .input = &body.input, .arena = &arena, .job = call->job};
+    int64_t began = clock_mono_ns();
+    enum kernel_end end = KERNEL_NO_MEMORY;
+    if (arena_open(&arena, call->context, body.kind->memory(&body.input)))
+        end = task_run(&task, PARTS, &result);
+    if (end == KERNEL_DONE)
+        write_state(call, &body, &result, (clock_mono_ns() - began) / CLOCK_NS_PER_MS, arena.peak, &ret_decision->state);
+    decide_end(call, &task, end, ret_decision);
+    arena_close(&arena);
     buf_done(&result);
-    json_object_put(body);
+    body_done(&body);
 }
 
 static void compute_get(const struct call *call, struct decision *ret_decision)
@@ -126,9 +149,22 @@ static const struct operation operations[] = {
     {.type = NULL},
 };
 
+static int compute_open(const struct config *config, void **ret_context)
+{
+    struct budget *budget = calloc(1, sizeof(*budget));
+    if (!budget)
+        return -ENOMEM;
+    budget_init(budget, (size_t)config_int(config, "job-memory"), (size_t)config_int(config, "memory"));
+    *ret_context = budget;
+    return 0;
+}
+
 const struct service compute_service = {
     .name = "compute",
     .summary = "Computes: runs the commands of compute.commands on a thread pool.",
     .key_order = KEY_TEXT,
     .operations = operations,
+    .settings = compute_keys,
+    .open = compute_open,
+    .close = free,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The computation service: what worker_main() runs, and what tests call. */
+/* The computation service: what worker_main() runs, and what tests call. Its handlers find a struct budget (arena.h) in call->context. */
 #ifndef ROUNDTRIP_COMPUTE_HANDLERS_H
 #define ROUNDTRIP_COMPUTE_HANDLERS_H
 

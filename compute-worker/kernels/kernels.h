@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kinds of computation. To add one: a file here with its parameters' table and its run function, and a row in
- * kinds.c.
+ * The kinds of computation. To add one: a file here that ends in its `struct kind`, and a row in kinds.c.
+ *
+ * The work of a task is cut into units, its smallest pieces, by its parameters alone. A part is a run of units; computed
+ * anywhere, it gives an outcome, which is bytes. Merging the outcomes of all parts in order gives the result, and that is the
+ * same, byte for byte, however many parts there were: what depends on an order (sums of doubles) is kept for each unit.
  */
 #ifndef ROUNDTRIP_COMPUTE_KERNELS_H
 #define ROUNDTRIP_COMPUTE_KERNELS_H
 
+#include "arena.h"
 #include "buf.h"
 #include "json.h"
 #include "worker/service.h"
@@ -18,36 +22,80 @@
 
 enum kernel_end {
     KERNEL_DONE,
-    KERNEL_STOPPED,   /* job_stopping() said so; nothing was written */
-    KERNEL_NO_MEMORY,
+    KERNEL_STOPPED,   /* task_stopping() said so; nothing was written */
+    KERNEL_NO_MEMORY, /* task->arena->refusal says whose budget it was */
+    KERNEL_REFUSED,   /* the input is wrong: task->error says how */
+};
+
+/** The parameters of a computation. Borrowed from the body of its command. */
+struct input {
+    struct json_object *params; /* checked; without the member `bulk` is of */
+    const char *bulk_name;      /* static; NULL: none was given */
+    struct slice bulk;          /* that member's value, as it stands in the text, well-formed */
+    bool bulk_again;            /* another such member was left out */
+};
+
+/** One computation under way. One thread's. */
+struct task {
+    /* set before task_run() */
+    const struct kind *kind;
+    const struct input *input;
+    struct arena *arena; /* all memory of a kernel is from here; only the result is the caller's buf */
+    struct job *job;     /* may be NULL */
+    /* set by `prepare` */
+    uint64_t units;
+    const void *data; /* the kind's own, in the arena */
+    /* the kernels' reports */
+    uint64_t done;
+    char error[JSON_ERROR_SIZE];
+};
+
+/** Units `first` to `first + count - 1`. */
+struct part {
+    uint64_t first, count;
 };
 
 struct kind {
     const char *name;
     const struct json_member *params; /* all that it takes, with their bounds; they bound time and memory */
     size_t param_count;
-    /** Computes; appends the result, a JSON object, to `ret_result`. `params` were checked. On a pool thread. */
-    enum kernel_end (*run)(struct json_object *params, struct job *job, struct buf *ret_result);
+    const char *const *bulk; /* members that may be long texts: never made a JSON tree of; ended by NULL; NULL: none */
+    /** What the table cannot say: false and a sentence. Microseconds, whatever the input. NULL: nothing. */
+    bool (*check)(const struct input *input, struct json_error *ret_error);
+    /** Operations, of a nanosecond on one core of a server each, as far as that can be told. Inputs that passed `check`, as below. */
+    uint64_t (*cost)(const struct input *input);
+    /** Bytes of arena, at most, for prepare, the outcomes of all parts, and merge. */
+    size_t (*memory)(const struct input *input);
+    /** Reads the input; sets `units` and `data`. Pure, as are the two below: nothing but their arguments counts. */
+    enum kernel_end (*prepare)(struct task *task);
+    /** The outcome of a part, in the arena. */
+    enum kernel_end (*compute)(struct task *task, struct part part, struct slice *ret_outcome);
+    /** Appends the result, a JSON object, to `ret_result`. `outcomes` are of all parts, in order; foreign bytes are refused. */
+    enum kernel_end (*merge)(struct task *task, const struct slice *outcomes, size_t count, struct buf *ret_result);
 };
+
+extern const struct kind kind_primes, kind_pi, kind_matrix, kind_mandelbrot, kind_statistics;
 
 /** NULL when there is none of that name. */
 const struct kind *kind_find(struct slice name);
 /** Appends the names, comma-separated. */
 void kind_list(struct buf *out);
 
-/* ---- primes.c ---- */
+/* ---- task.c ---- */
 
-extern const struct json_member primes_params[1];
-enum kernel_end primes_run(struct json_object *params, struct job *job, struct buf *ret_result);
-/** How many primes are below `n` (0 <= n <= 10^10). Memory: O(sqrt(n)) and one segment. */
-enum kernel_end primes_count(int64_t n, struct job *job, int64_t *ret_count);
+#define TASK_PARTS_MAX 1024
 
-/* ---- pi.c ---- */
+/** The part `index` of `parts` (1 to TASK_PARTS_MAX) of about equal numbers of units. */
+struct part task_part(uint64_t units, size_t parts, size_t index);
+/** Prepares, computes each of `parts` parts in turn, and merges. The arena is the caller's to close. */
+enum kernel_end task_run(struct task *task, size_t parts, struct buf *ret_result);
 
-extern const struct json_member pi_params[2];
-enum kernel_end pi_run(struct json_object *params, struct job *job, struct buf *ret_result);
-/** How many of the samples `first` .. `first + count - 1` of this seed's sequence lie in the quarter circle. */
-enum kernel_end pi_inside(uint64_t seed, uint64_t first, uint64_t count, struct job *job, uint64_t *ret_inside);
+/** Must the kernel return KERNEL_STOPPED now? Asked at least every 50 ms of work. */
+bool task_stopping(const struct task *task);
+/** So many more units of this task are done. */
+void task_advance(struct task *task, uint64_t units);
+/** KERNEL_REFUSED, with a sentence for the caller. */
+enum kernel_end task_refuse(struct task *task, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- philox.c ---- */
 

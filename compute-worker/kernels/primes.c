@@ -3,32 +3,27 @@
  * Counting primes: the sieve of Eratosthenes, odd numbers only, in segments that fit the cache.
  *
  * Bays and Hudson, The segmented sieve of Eratosthenes and primes in arithmetic progressions to 10^12, BIT 17 (1977).
- * Byte i of a segment that starts at the odd number `low` stands for low + 2 i.
+ * Byte i of a segment that starts at the odd number `low` stands for low + 2 i. A unit is a segment; an outcome is a count.
  */
 #include "kernels/kernels.h"
+#include "kernels/pack.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define N_MAX INT64_C(10000000000)
 /** Numbers of one segment are 2 * SEGMENT: half a usual L2, a millisecond of work between two looks at the clock. */
 #define SEGMENT 131072
+/** Odd numbers up to the root of N_MAX, and more than there are primes among them. */
+#define BASE_MAX   50001
+#define PRIMES_MAX 9600
 
-const struct json_member primes_params[1] = {{"n", JSON_INT64, true, 0, N_MAX}};
+static const struct json_member params[] = {{"n", JSON_INT64, true, 0, N_MAX}};
 
-struct sieve {
-    uint32_t *primes;  /* odd primes up to sqrt(n) */
-    uint64_t *next;    /* of each: its next multiple's byte, counted from the segment's start */
+struct primes {
+    int64_t n;
+    const uint32_t *base; /* odd primes up to sqrt(n) */
     size_t count;
-    uint8_t *segment;
 };
-
-static void sieve_done(struct sieve *sieve)
-{
-    free(sieve->primes);
-    free(sieve->next);
-    free(sieve->segment);
-}
 
 static int64_t square_root(int64_t n)
 {
@@ -41,29 +36,38 @@ static int64_t square_root(int64_t n)
 }
 
 /* The odd primes up to `limit` (at most 10^5), by the plain sieve. */
-static bool find_base_primes(struct sieve *sieve, int64_t limit)
+static bool find_base_primes(struct arena *arena, int64_t limit, struct primes *primes)
 {
     size_t size = (size_t)limit / 2 + 1; /* byte i: 2 i + 1 */
-    uint8_t *composite = calloc(size, 1);
-    sieve->primes = malloc(size * sizeof(*sieve->primes));
-    sieve->next = malloc(size * sizeof(*sieve->next));
-    sieve->segment = malloc(SEGMENT);
-    if (!composite || !sieve->primes || !sieve->next || !sieve->segment) {
-        free(composite);
+    uint32_t *base = arena_array(arena, PRIMES_MAX, sizeof(*base));
+    struct arena_mark mark = arena_mark(arena);
+    uint8_t *composite = arena_alloc(arena, size);
+    if (!base || !composite)
         return false;
-    }
     for (size_t i = 1; 2 * i + 1 <= (size_t)limit; i++) {
         if (composite[i])
             continue;
         size_t p = 2 * i + 1;
         for (size_t j = (p * p - 1) / 2; j < size; j += p)
             composite[j] = 1;
-        sieve->primes[sieve->count] = (uint32_t)p;
-        /* segments start at 3: byte of p * p */
-        sieve->next[sieve->count++] = ((uint64_t)p * p - 3) / 2;
+        base[primes->count++] = (uint32_t)p;
     }
-    free(composite);
+    primes->base = base;
+    arena_release(arena, mark);
     return true;
+}
+
+static enum kernel_end primes_prepare(struct task *task)
+{
+    struct primes *primes = arena_alloc(task->arena, sizeof(*primes));
+    if (!primes)
+        return KERNEL_NO_MEMORY;
+    primes->n = json_member_int64(task->input->params, "n", 0);
+    if (!find_base_primes(task->arena, primes->n > 9 ? square_root(primes->n - 1) : 1, primes))
+        return KERNEL_NO_MEMORY;
+    task->units = primes->n > 3 ? (uint64_t)(primes->n - 4) / (2 * SEGMENT) + 1 : 0;
+    task->data = primes;
+    return KERNEL_DONE;
 }
 
 /* Strikes out every multiple of `p` from byte `j` on; returns the next one's byte, at or behind `len`. */
@@ -74,51 +78,93 @@ KERNEL_HOT static uint64_t strike_out(uint8_t *segment, size_t len, uint32_t p, 
     return j;
 }
 
-KERNEL_HOT static int64_t count_left(const uint8_t *segment, size_t len)
+KERNEL_HOT static uint64_t count_left(const uint8_t *segment, size_t len)
 {
-    int64_t count = 0;
+    uint64_t count = 0;
     for (size_t i = 0; i < len; i++)
         count += segment[i];
     return count;
 }
 
-/* Primes among the `len` odd numbers of the next segment. */
-static int64_t count_segment(struct sieve *sieve, size_t len)
+/* Where each prime's first odd multiple from its square on stands, counted from the odd number `low`. */
+static void find_first_multiples(const struct primes *primes, uint64_t low, uint64_t *next)
 {
-    memset(sieve->segment, 1, len);
-    for (size_t k = 0; k < sieve->count; k++)
-        sieve->next[k] = strike_out(sieve->segment, len, sieve->primes[k], sieve->next[k]) - len;
-    return count_left(sieve->segment, len);
-}
-
-enum kernel_end primes_count(int64_t n, struct job *job, int64_t *ret_count)
-{
-    struct sieve sieve = {0};
-    enum kernel_end end = KERNEL_NO_MEMORY;
-    int64_t count = n > 2 ? 1 : 0; /* 2 itself */
-    if (!find_base_primes(&sieve, n > 9 ? square_root(n - 1) : 1))
-        goto out;
-    for (int64_t low = 3; low < n; low += 2 * (int64_t)SEGMENT) {
-        if (job_stopping(job)) {
-            end = KERNEL_STOPPED;
-            goto out;
+    for (size_t k = 0; k < primes->count; k++) {
+        uint64_t p = primes->base[k], multiple = p * p;
+        if (multiple < low) {
+            multiple = (low + p - 1) / p * p;
+            multiple += multiple % 2 ? 0 : p;
         }
-        int64_t odds = (n - low + 1) / 2;
-        count += count_segment(&sieve, odds < SEGMENT ? (size_t)odds : SEGMENT);
-        job_progress(job, (uint64_t)(low - 3) + 2 * (uint64_t)SEGMENT, (uint64_t)(n - 3)); /* a segment costs what any other does */
+        next[k] = (multiple - low) / 2;
     }
-    *ret_count = count;
-    end = KERNEL_DONE;
-out:
-    sieve_done(&sieve);
-    return end;
 }
 
-enum kernel_end primes_run(struct json_object *params, struct job *job, struct buf *ret_result)
+/* Primes among the `len` odd numbers of the next segment. */
+static uint64_t count_segment(const struct primes *primes, uint64_t *next, uint8_t *segment, size_t len)
 {
-    int64_t count = 0;
-    enum kernel_end end = primes_count(json_member_int64(params, "n", 0), job, &count);
-    if (end == KERNEL_DONE)
-        buf_printf(ret_result, "{\"count\":%" PRId64 "}", count);
-    return end;
+    memset(segment, 1, len);
+    for (size_t k = 0; k < primes->count; k++)
+        next[k] = strike_out(segment, len, primes->base[k], next[k]) - len;
+    return count_left(segment, len);
 }
+
+static enum kernel_end primes_compute(struct task *task, struct part part, struct slice *ret_outcome)
+{
+    const struct primes *primes = task->data;
+    struct packer out = {.p = arena_alloc(task->arena, PACK_WORD), .cap = PACK_WORD};
+    struct arena_mark mark = arena_mark(task->arena);
+    uint8_t *segment = arena_alloc(task->arena, SEGMENT);
+    uint64_t *next = arena_array(task->arena, primes->count, sizeof(*next)), count = 0;
+    if (!out.p || !segment || !next)
+        return KERNEL_NO_MEMORY;
+    uint64_t low = 3 + part.first * 2 * SEGMENT;
+    find_first_multiples(primes, low, next);
+    for (uint64_t i = 0; i < part.count; i++, low += 2 * SEGMENT) {
+        if (task_stopping(task))
+            return KERNEL_STOPPED;
+        uint64_t odds = ((uint64_t)primes->n - low + 1) / 2;
+        count += count_segment(primes, next, segment, odds < SEGMENT ? odds : SEGMENT);
+        task_advance(task, 1);
+    }
+    arena_release(task->arena, mark);
+    pack_u64(&out, count);
+    *ret_outcome = slice_make(out.p, out.len);
+    return KERNEL_DONE;
+}
+
+static enum kernel_end primes_merge(struct task *task, const struct slice *outcomes, size_t count, struct buf *ret_result)
+{
+    const struct primes *primes = task->data;
+    uint64_t sum = primes->n > 2; /* 2 itself */
+    for (size_t i = 0; i < count; i++) {
+        struct unpacker in = {.rest = outcomes[i]};
+        sum += unpack_u64(&in);
+        if (!unpack_ended(&in))
+            return task_refuse(task, "the outcome of part %zu cannot be read", i);
+    }
+    buf_printf(ret_result, "{\"count\":%" PRIu64 "}", sum);
+    return KERNEL_DONE;
+}
+
+/* n log log n, with a memory in which all is near: hardly more than n. */
+static uint64_t primes_cost(const struct input *input)
+{
+    return 100000 + (uint64_t)json_member_int64(input->params, "n", 0) * 11 / 10;
+}
+
+static size_t primes_memory(const struct input *input)
+{
+    return arena_room(PRIMES_MAX * sizeof(uint64_t) + BASE_MAX, 1) + arena_room(SEGMENT, 1) + arena_room(PRIMES_MAX * sizeof(uint64_t), 1) +
+           arena_room(TASK_PARTS_MAX * (sizeof(struct slice) + 2 * 64), 1);
+}
+
+const struct kind kind_primes = {
+    .name = "primes",
+    .params = params,
+    .param_count = sizeof(params) / sizeof(params[0]),
+    .cost = primes_cost,
+    .memory = primes_memory,
+    .prepare = primes_prepare,
+    .compute = primes_compute,
+    .merge = primes_merge,
+};

@@ -5,8 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 
+#include "arena.h"
 #include "handlers.h"
+
+static struct budget budget; /* 64 MiB for one, 100 for all: see main() */
 
 static const struct operation *operation(const char *type)
 {
@@ -26,7 +30,7 @@ static void done(struct decision *d)
 static void expect_admission(const char *body, bool exists, int status, const char *words)
 {
     struct command cmd = {.key = SLICE("job-1"), .body = slice_of(body)};
-    struct call call = {.cmd = &cmd, .before = {.exists = exists, .version = exists}};
+    struct call call = {.cmd = &cmd, .before = {.exists = exists, .version = exists}, .context = &budget};
     struct decision d = {0};
     operation("compute.start")->admit(&call, &d);
     assert_int_equal(d.status, status);
@@ -54,7 +58,7 @@ static void admits_and_refuses(void **state)
 static void an_id_is_text(void **state)
 {
     struct command cmd = {.key = SLICE("job\xff"), .body = SLICE("{\"kind\":\"primes\",\"params\":{\"n\":10}}")};
-    struct call call = {.cmd = &cmd};
+    struct call call = {.cmd = &cmd, .context = &budget};
     struct decision d = {0};
     operation("compute.start")->admit(&call, &d);
     assert_int_equal(d.status, 422);
@@ -64,7 +68,7 @@ static void an_id_is_text(void **state)
 static struct decision start(struct job *job)
 {
     struct command cmd = {.key = SLICE("job \"1\""), .body = SLICE("{\"kind\":\"primes\",\"params\":{\"n\":100}}")};
-    struct call call = {.cmd = &cmd, .job = job};
+    struct call call = {.cmd = &cmd, .job = job, .context = &budget};
     struct decision d = {0};
     operation("compute.start")->handler(&call, &d);
     return d;
@@ -80,7 +84,69 @@ static void start_writes_the_whole_state(void **state)
                                 "\"result\":{\"count\":25},\"elapsed_ms\":";
     assert_true(d.state.len > sizeof(begin));
     assert_memory_equal(d.state.data, begin, sizeof(begin) - 1);
+    const char *memory = memmem(d.state.data, d.state.len, ",\"memory\":{\"peak_bytes\":", 24);
+    assert_non_null(memory);
+    assert_true(strtol(memory + 24, NULL, 10) >= 131072); /* its segment, at least */
+    assert_int_equal(budget.used, 0);
     done(&d);
+}
+
+static struct decision start_body(const char *body)
+{
+    struct command cmd = {.key = SLICE("job-1"), .body = slice_of(body)};
+    struct call call = {.cmd = &cmd, .context = &budget};
+    struct decision d = {0};
+    operation("compute.start")->handler(&call, &d);
+    buf_append(d.effect == EFFECT_PUT ? &d.state : &d.body, "", 1);
+    return d;
+}
+
+static void a_long_text_is_not_kept(void **state)
+{
+    struct decision d = start_body("{\"kind\":\"statistics\",\"params\":{\"quantiles\":[],\"csv\":\"5\\n6\"}}");
+    assert_int_equal(d.status, 200);
+    assert_non_null(strstr(d.state.data, "\"params\":{\"quantiles\":[]},\"state\""));
+    assert_non_null(strstr(d.state.data, "\"count\":2"));
+    done(&d);
+}
+
+static void wrong_numbers_are_the_callers(void **state)
+{
+    struct decision d = start_body("{\"kind\":\"statistics\",\"params\":{\"csv\":\"5\\nx\"}}");
+    assert_int_equal(d.status, 422);
+    assert_int_equal(d.fault, FAULT_NONE);
+    assert_non_null(strstr(d.body.data, "line 2"));
+    done(&d);
+}
+
+/* One that will never fit is refused before it begins, and if it should begin all the same. */
+static void a_job_beyond_its_budget(void **state)
+{
+    static const char large[] = "{\"kind\":\"matrix\",\"params\":{\"n\":4000,\"seed\":1}}";
+    expect_admission(large, false, 422, "67108864 bytes of memory (job-memory)");
+    expect_admission("{\"kind\":\"matrix\",\"params\":{\"n\":2000,\"seed\":1}}", false, 0, NULL);
+    struct decision d = start_body(large);
+    assert_int_equal(d.status, 422);
+    assert_int_equal(d.fault, FAULT_NONE);
+    done(&d);
+    assert_int_equal(budget.used, 0);
+}
+
+/* One for which there is no room now waits, and is no fault of anything. */
+static void a_job_beyond_what_is_left(void **state)
+{
+    struct arena others[2];
+    assert_true(arena_open(&others[0], &budget, 50 << 20) && arena_open(&others[1], &budget, 30 << 20));
+    struct decision d = start_body("{\"kind\":\"matrix\",\"params\":{\"n\":1900,\"seed\":1}}");
+    assert_int_equal(d.fault, FAULT_BUSY);
+    assert_non_null(strstr(d.body.data, "104857600 bytes of memory for computations (memory) are in use"));
+    done(&d);
+    d = start_body("{\"kind\":\"primes\",\"params\":{\"n\":100}}"); /* a small one has room */
+    assert_int_equal(d.status, 200);
+    done(&d);
+    arena_close(&others[0]);
+    arena_close(&others[1]);
+    assert_int_equal(budget.used, 0);
 }
 
 static void a_late_start_is_stopped(void **state)
@@ -113,11 +179,16 @@ static void gets(void **state)
 
 int main(void)
 {
+    budget_init(&budget, 64 << 20, 100 << 20);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(admits_and_refuses),
         cmocka_unit_test(an_id_is_text),
         cmocka_unit_test(start_writes_the_whole_state),
         cmocka_unit_test(a_late_start_is_stopped),
+        cmocka_unit_test(a_long_text_is_not_kept),
+        cmocka_unit_test(wrong_numbers_are_the_callers),
+        cmocka_unit_test(a_job_beyond_its_budget),
+        cmocka_unit_test(a_job_beyond_what_is_left),
         cmocka_unit_test(gets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

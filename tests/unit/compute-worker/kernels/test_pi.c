@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 
-#include "clock.h"
-#include "kernels/kernels.h"
+#include "support.h"
 
 /* Random123's kat_vectors, philox4x32 with 10 rounds. */
 static void philox_known_answers(void **state)
@@ -30,57 +30,89 @@ static void philox_known_answers(void **state)
     }
 }
 
-static uint64_t inside(uint64_t seed, uint64_t first, uint64_t count)
+/* One sample after the other, as the kind is documented. */
+static unsigned naive(uint32_t seed, unsigned samples)
 {
-    struct job job = {.deadline_ns = INT64_MAX};
-    uint64_t result = 0;
-    assert_int_equal(pi_inside(seed, first, count, &job, &result), KERNEL_DONE);
-    return result;
+    unsigned inside = 0;
+    for (unsigned i = 0; i < samples; i++) {
+        const uint32_t counter[4] = {i / 2}, key[2] = {seed};
+        uint32_t words[4];
+        philox4x32(counter, key, words);
+        uint64_t x = words[i % 2 * 2] >> 1, y = words[i % 2 * 2 + 1] >> 1, radius = 0x7fffffff;
+        inside += x * x + y * y <= radius * radius;
+    }
+    return inside;
+}
+
+static void counts_what_it_says(void **state)
+{
+    static const unsigned samples[] = {1, 2, 3, 262143, 262144, 262145};
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        char params[64];
+        snprintf(params, sizeof(params), "{\"samples\":%u,\"seed\":9}", samples[i]);
+        struct run run = run_kind("pi", params, 1, NULL);
+        assert_int_equal((unsigned)member(&run, "inside"), naive(9, samples[i]));
+        run_done(&run);
+    }
 }
 
 static void any_split_counts_the_same(void **state)
 {
-    uint64_t whole = inside(7, 0, 1000001);
-    static const uint64_t cuts[] = {1, 2, 3, 262144, 262145, 500001, 999999};
-    for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
-        assert_int_equal(inside(7, 0, cuts[i]) + inside(7, cuts[i], 1000001 - cuts[i]), whole);
-    assert_int_not_equal(inside(8, 0, 1000001), whole);
+    expect_any_split("pi", "{\"samples\":1,\"seed\":7}");
+    expect_any_split("pi", "{\"samples\":1000001,\"seed\":7}");
 }
 
-/* Six standard errors of 4 million samples: 4 * sqrt(p (1 - p) / n) is 0.00082. */
+/* As it was before there were parts: answers that are kept somewhere stay right. */
+static void stays_as_it_was(void **state)
+{
+    expect_result("pi", "{\"samples\":1000000,\"seed\":42}", 3,
+                  "{\"pi\":3.143424,\"standard_error\":0.0016409087592623788,\"inside\":785856}");
+}
+
+/* Within six of its own error bars. */
 static void near_pi(void **state)
 {
-    for (uint64_t seed = 0; seed < 5; seed++) {
-        double pi = 4.0 * (double)inside(seed, 0, 4000000) / 4000000.0;
-        assert_true(pi > 3.14159265 - 0.005 && pi < 3.14159265 + 0.005);
+    for (unsigned seed = 0; seed < 5; seed++) {
+        char params[64];
+        snprintf(params, sizeof(params), "{\"samples\":4000000,\"seed\":%u}", seed);
+        struct run run = run_kind("pi", params, 4, NULL);
+        double pi = member(&run, "pi"), error = member(&run, "standard_error");
+        assert_true(fabs(error - 0.00082) < 0.00001); /* 4 sqrt(p (1 - p) / n) */
+        assert_true(fabs(pi - 3.14159265358979) < 6 * error);
+        run_done(&run);
     }
+}
+
+static void bounds(void **state)
+{
+    expect_refusal("pi", "{\"samples\":0,\"seed\":0}", "\"samples\" must be an integer from 1 to 100000000000");
+    expect_refusal("pi", "{\"samples\":1,\"seed\":-1}", "\"seed\"");
+    expect_refusal("pi", "{\"samples\":1}", "\"seed\" is missing");
 }
 
 static void stops(void **state)
 {
-    struct job stopped = {.stop = true, .deadline_ns = INT64_MAX};
-    uint64_t result = 99;
-    assert_int_equal(pi_inside(1, 0, 1000000, &stopped, &result), KERNEL_STOPPED);
-    assert_int_equal(result, 99);
+    expect_stop("pi", "{\"samples\":100000000000,\"seed\":1}", 20);
 }
 
 static void says_how_far_it_is(void **state)
 {
-    struct job job = {.deadline_ns = INT64_MAX};
-    uint64_t result;
-    assert_int_equal(pi_inside(7, 1000, 3, &job, &result), KERNEL_DONE);
-    assert_int_equal(atomic_load(&job.done), 1 + JOB_PARTS);
-    job = (struct job){.deadline_ns = clock_mono_ns() + 50 * CLOCK_NS_PER_MS};
-    assert_int_equal(pi_inside(7, 0, 200000000, &job, &result), KERNEL_STOPPED);
+    struct job job = {.deadline_ns = -50};
+    struct run run = run_kind("pi", "{\"samples\":200000000,\"seed\":7}", 1, &job);
+    assert_int_equal(run.end, KERNEL_STOPPED);
     assert_true(atomic_load(&job.done) > 1 && atomic_load(&job.done) < 1 + JOB_PARTS);
+    run_done(&run);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(philox_known_answers),
+        cmocka_unit_test(counts_what_it_says),
         cmocka_unit_test(any_split_counts_the_same),
+        cmocka_unit_test(stays_as_it_was),
         cmocka_unit_test(near_pi),
+        cmocka_unit_test(bounds),
         cmocka_unit_test(stops),
         cmocka_unit_test(says_how_far_it_is),
     };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counting primes against known values of pi(x) and a naive count, and stopping when told to. */
+/* Counting primes against known values of pi(x) and a naive count, in any number of parts, and stopping when told to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,14 +7,17 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "clock.h"
-#include "kernels/kernels.h"
+#include "support.h"
 
 static int64_t count(int64_t n)
 {
+    char params[64];
     struct job job = {.deadline_ns = INT64_MAX};
-    int64_t result = -1;
-    assert_int_equal(primes_count(n, &job, &result), KERNEL_DONE);
+    snprintf(params, sizeof(params), "{\"n\":%lld}", (long long)n);
+    struct run run = run_kind("primes", params, 1, &job);
+    assert_int_equal(run.end, KERNEL_DONE);
+    int64_t result = (int64_t)member(&run, "count");
+    run_done(&run);
     return result;
 }
 
@@ -54,39 +57,30 @@ static void borders_of_segments(void **state)
     assert_int_equal(count(square + 1) - count(square), 0);
 }
 
+static void any_split_counts_the_same(void **state)
+{
+    expect_any_split("primes", "{\"n\":0}");
+    expect_any_split("primes", "{\"n\":4}");
+    expect_any_split("primes", "{\"n\":10000000}");
+    expect_result("primes", "{\"n\":10000000}", 5, "{\"count\":664579}");
+}
+
+static void bounds(void **state)
+{
+    expect_refusal("primes", "{\"n\":10000000001}", "\"n\" must be an integer from 0 to 10000000000");
+    expect_refusal("primes", "{\"n\":-1}", "\"n\"");
+}
+
+/* The largest count takes many seconds. */
 static void stops(void **state)
 {
-    struct job stopped = {.stop = true, .deadline_ns = INT64_MAX}, late = {.deadline_ns = 0};
-    int64_t result = -1;
-    assert_int_equal(primes_count(1000000, &stopped, &result), KERNEL_STOPPED);
-    assert_int_equal(primes_count(1000000, &late, &result), KERNEL_STOPPED);
-    assert_int_equal(result, -1);
-}
-
-static void *set_stop(void *arg)
-{
-    struct job *job = arg;
-    atomic_store(&job->stop, true);
-    return NULL;
-}
-
-/* The largest count takes many seconds: it ends as soon as it is told to while it runs, or its deadline comes. */
-static void stops_in_the_middle(void **state)
-{
-    struct job job = {.deadline_ns = INT64_MAX}, late = {.deadline_ns = clock_mono_ns() + 20 * CLOCK_NS_PER_MS};
-    int64_t result = -1;
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, set_stop, &job), 0);
-    assert_int_equal(primes_count(INT64_C(10000000000), &job, &result), KERNEL_STOPPED);
-    pthread_join(thread, NULL);
-    assert_int_equal(primes_count(INT64_C(10000000000), &late, &result), KERNEL_STOPPED);
-    assert_int_equal(result, -1);
+    expect_stop("primes", "{\"n\":10000000000}", 20);
 }
 
 static void *count_many(void *arg)
 {
-    int64_t result = 0;
-    (void)primes_count(200000000, arg, &result);
+    struct run run = run_kind("primes", "{\"n\":200000000}", 1, arg);
+    run_done(&run);
     return NULL;
 }
 
@@ -112,8 +106,9 @@ int main(void)
         cmocka_unit_test(every_small_n),
         cmocka_unit_test(powers_of_ten),
         cmocka_unit_test(borders_of_segments),
+        cmocka_unit_test(any_split_counts_the_same),
+        cmocka_unit_test(bounds),
         cmocka_unit_test(stops),
-        cmocka_unit_test(stops_in_the_middle),
         cmocka_unit_test(says_how_far_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
