@@ -2,7 +2,11 @@
 /* Commands about computations. */
 #include "computations.h"
 
+#include <inttypes.h>
+
 #include "json.h"
+#include "rules.h"
+#include "syntax.h"
 
 static const struct json_member start_members[] = {
     {"kind", JSON_STRING, true, 1, 64},
@@ -42,8 +46,21 @@ bool computations_build_get(const struct request *req, int64_t now_ms, struct dr
 bool computations_build_heavy(const struct request *req, int64_t now_ms, struct draft *draft,
                               struct answer *ret_answer)
 {
+    char text[32];
+    struct slice value;
+    int64_t n;
+    if (!rules_query(req, "n", text, sizeof(text), &value, ret_answer))
+        return false;
     draft_new_key(draft, now_ms);
     draft->body = SLICE(COMPUTATIONS_HEAVY_BODY);
+    if (!value.p)
+        return true;
+    if (!syntax_int64(value, &n)) {
+        answer_problem(ret_answer, 422, "Query parameter n, below which primes are counted, must be an integer in plain decimal digits.");
+        return false;
+    }
+    buf_printf(&draft->body_text, "{\"kind\":\"primes\",\"params\":{\"n\":%" PRId64 "}}", n);
+    draft->body = buf_slice(&draft->body_text);
     return true;
 }
 

@@ -6,7 +6,7 @@
 
 #include "routes.h"
 
-/** The computation behind GET /heavy_computation/: about two seconds of one core. */
+/** The computation behind GET /heavy_computation/: about two seconds of one core. `?n=` asks for another n; the worker knows its bounds. */
 #define COMPUTATIONS_HEAVY_BODY "{\"kind\":\"primes\",\"params\":{\"n\":1900000000}}"
 
 build_fn computations_build_start, computations_build_get, computations_build_heavy;

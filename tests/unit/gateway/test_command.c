@@ -268,6 +268,15 @@ static void computations_have_a_kind_and_params(void **unused)
     assert_int_equal(prepare_text("GET", "/heavy_computation/", ""), 0);
     assert_slice(fill().body, COMPUTATIONS_HEAVY_BODY);
     assert_slice(fill().type, "compute.start");
+    make_request(&req, "GET", "/heavy_computation/");
+    request_add_query(&req, SLICE("n"), SLICE("1000"));
+    assert_int_equal(prepare(), 0);
+    assert_slice(fill().body, "{\"kind\":\"primes\",\"params\":{\"n\":1000}}");
+    for (size_t i = 0; i < 4; i++) {
+        make_request(&req, "GET", "/heavy_computation/");
+        request_add_query(&req, SLICE("n"), slice_of((const char *[]){"", "1e9", "007", "99999999999999999999"}[i]));
+        assert_int_equal(prepare(), 422);
+    }
     assert_int_equal(prepare_text("GET", "/computations/some-job", ""), 0);
     assert_slice(fill().key, "some-job");
 }
