@@ -168,11 +168,11 @@ static enum kernel_end matrix_merge(struct task *task, const struct slice *outco
     return KERNEL_DONE;
 }
 
-/* 2 n^3 operations at ten a nanosecond, and making the entries. */
+/* 2 n^3 operations at twenty a nanosecond, and making the entries. */
 static uint64_t matrix_cost(const struct input *input)
 {
     uint64_t n = (uint64_t)json_member_int64(input->params, "n", 1);
-    return 100000 + n * n * n / 5 + n * n * 4;
+    return 100000 + n * n * n / 10 + n * n * 4;
 }
 
 static size_t matrix_memory(const struct input *input)

@@ -97,7 +97,7 @@ static enum kernel_end pi_merge(struct task *task, const struct slice *outcomes,
 
 static uint64_t pi_cost(const struct input *input)
 {
-    return 100000 + (uint64_t)json_member_int64(input->params, "samples", 1) * 8;
+    return 100000 + (uint64_t)json_member_int64(input->params, "samples", 1) * 12;
 }
 
 static size_t pi_memory(const struct input *input)
