@@ -197,7 +197,12 @@ bool admission_enter(struct admission *admission, const struct admission_request
                            "after Retry-After seconds.", heavy ? "computations" : "requests", service->name);
         return false;
     }
-    *ret_permit = (struct permit){.service = service, .limit = limit, .began_ns = now_ns, .wait_ms = request->wait_ms, .heavy = heavy};
+    *ret_permit = (struct permit){.service = service,
+                                  .limit = limit,
+                                  .began_ns = now_ns,
+                                  .wait_ms = request->wait_ms,
+                                  .partition = request->partition,
+                                  .heavy = heavy};
     return true;
 }
 
@@ -206,6 +211,8 @@ static void sample(struct permit *permit, enum outcome outcome, int64_t worked_u
     int64_t took_ns = now_ns - permit->began_ns - worked_us * 1000;
     if (outcome != OUTCOME_REPLIED && outcome != OUTCOME_DEADLINE)
         return; /* says nothing about the service */
+    if (outcome == OUTCOME_DEADLINE && !permit->heavy && backlog_still(&permit->service->backlog, permit->partition))
+        return; /* its worker is away: that fewer are sent would not bring it back */
     if (!permit->heavy) {
         limit_sample(permit->limit, took_ns, now_ns);
         return;

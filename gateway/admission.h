@@ -69,6 +69,7 @@ struct permit {
     struct admission_service *service;
     struct limit *limit;
     int64_t began_ns, wait_ms;
+    int32_t partition;
     bool heavy;
 };
 /** What is asked for. */

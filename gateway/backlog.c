@@ -6,6 +6,8 @@
 #define WEIGHT 0.3
 /** Below so many a second it stands still. */
 #define RATE_MIN 0.5
+/** Longer than a takeover takes: only then nobody is said to work at it. */
+#define STILL_NS INT64_C(10000000000)
 
 /* `alive`: since the last note. */
 static int64_t estimate(const struct backlog_partition *p, bool alive)
@@ -15,7 +17,9 @@ static int64_t estimate(const struct backlog_partition *p, bool alive)
         return 0;
     if (!p->known)
         return 0;
-    return p->rate < RATE_MIN ? BACKLOG_FOREVER : (int64_t)((double)waiting * 1000 / p->rate);
+    if (p->rate < RATE_MIN)
+        return p->at_ns - p->moved_ns >= STILL_NS ? BACKLOG_FOREVER : 0;
+    return (int64_t)((double)waiting * 1000 / p->rate);
 }
 
 /*
@@ -49,9 +53,12 @@ void backlog_note(struct backlog *backlog, int32_t partition, int64_t done, int6
     } else { /* or a log that was made anew */
         p->known = p->passed = false;
     }
+    if (first || done != p->done || end <= done)
+        p->moved_ns = now_ns;
     p->done = done;
     p->end = end;
     p->at_ns = now_ns;
+    atomic_store_explicit(&p->still, p->moved_ns < now_ns, memory_order_relaxed);
     if (alive || first)
         p->heard_end = end;
     atomic_store_explicit(&p->wait_ms, first ? 0 : estimate(p, alive), memory_order_relaxed);
@@ -64,8 +71,16 @@ int64_t backlog_wait_ms(const struct backlog *backlog, int32_t partition)
     return atomic_load_explicit(&backlog->partitions[partition].wait_ms, memory_order_relaxed);
 }
 
+bool backlog_still(const struct backlog *backlog, int32_t partition)
+{
+    if (partition < 0 || partition >= BACKLOG_PARTITIONS_MAX)
+        return true;
+    return atomic_load_explicit(&backlog->partitions[partition].still, memory_order_relaxed);
+}
+
 void backlog_forget(struct backlog *backlog, int32_t partition)
 {
+    atomic_store_explicit(&backlog->partitions[partition].still, false, memory_order_relaxed);
     backlog->partitions[partition].at_ns = 0;
     atomic_store_explicit(&backlog->partitions[partition].wait_ms, 0, memory_order_relaxed);
 }

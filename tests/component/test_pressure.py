@@ -66,7 +66,8 @@ class Behind(ClusterTest):
         worker.signal(signal.SIGSTOP)
         try:
             self.produce(400, 2, 1000)
-            time.sleep(2.5 * SLACK)  # two looks at how far it is behind
+            self.assertProblem(self.http().get(f"/items/{mine}", Prefer="wait=3"), 504)  # it may be taken over
+            time.sleep(10)
             began = time.monotonic()
             answers = at_once(4, lambda _: (self.http().get(f"/items/{mine}", Prefer="wait=2"), time.monotonic()))
             refused = [(answer, at) for answer, at in answers if answer.status == 503]

@@ -73,18 +73,33 @@ static void slow_answers_make_the_limit_smaller_and_work_does_not_count(void **u
     struct permit permit;
     int64_t now_ns = 10 * S;
     for (int i = 0; i < 40; i++) {
-        permit = (struct permit){&admission.services[0], &admission.services[0].quick, now_ns - 2 * S, 5000, false};
+        permit = (struct permit){&admission.services[0], &admission.services[0].quick, now_ns - 2 * S, 5000, 0, false};
         assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_REPLIED, 2990000, now_ns += S); /* it was worked on */
     }
     assert_int_equal(limit_now(&admission.services[0].quick), 20);
     for (int i = 0; i < 40; i++) {
         struct admission_service *service = &admission.services[0];
-        permit = (struct permit){service, &service->quick, now_ns - 3 * S, 5000, false};
+        permit = (struct permit){service, &service->quick, now_ns - 3 * S, 5000, 0, false};
         assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_DEADLINE, 0, now_ns += S);
     }
     assert_true(limit_now(&admission.services[0].quick) < 20);
+}
+
+/* Requests for a partition whose worker is away: as long as it is taken over, they say nothing about how much is too much. */
+static void whose_worker_is_away_is_not_overloaded(void **unused)
+{
+    struct admission_service *service = &admission.services[0];
+    int64_t now_ns = 100 * S;
+    admission_note(&admission, service->name, 0, 10, 20, now_ns);
+    admission_note(&admission, service->name, 0, 10, 30, now_ns + S);
+    for (int i = 0; i < 40; i++) {
+        struct permit permit = {service, &service->quick, now_ns - 5 * S, 5000, 0, false};
+        assert_true(limit_enter(permit.limit, 1000, now_ns));
+        admission_leave(&permit, OUTCOME_DEADLINE, 0, now_ns += S);
+    }
+    assert_int_equal(limit_now(&service->quick), 20);
 }
 
 static void computations_are_judged_by_the_share_of_their_wait_that_is_queued(void **unused)
@@ -92,13 +107,13 @@ static void computations_are_judged_by_the_share_of_their_wait_that_is_queued(vo
     struct admission_service *service = &admission.services[1];
     int64_t now_ns = 100 * S;
     for (int i = 0; i < 40; i++) { /* 20 s of a minute in the queue, whatever the work takes */
-        struct permit permit = {service, &service->heavy, now_ns - 50 * S, 60000, true};
+        struct permit permit = {service, &service->heavy, now_ns - 50 * S, 60000, 0, true};
         assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_REPLIED, 30000000, now_ns += S);
     }
     assert_int_equal(limit_now(&service->heavy), 10);
     for (int i = 0; i < 4; i++) { /* 20 s of 25 are too much */
-        struct permit permit = {service, &service->heavy, now_ns - 25 * S, 25000, true};
+        struct permit permit = {service, &service->heavy, now_ns - 25 * S, 25000, 0, true};
         assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_REPLIED, 5000000, now_ns += 3 * S);
     }
@@ -131,7 +146,7 @@ static void what_would_be_too_late_is_refused_with_an_estimate(void **unused)
 static void nobody_works(void **unused)
 {
     struct permit permit;
-    for (int i = 1; i <= 4; i++) {
+    for (int i = 1; i <= 12; i++) {
         admission_note(&admission, "item", 0, 0, 1000 * i, i * S);
         admission_noted(&admission, "item", i * S);
     }
@@ -199,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_pass_when_writes_do_not_and_writes_when_computations_do_not, open_one, close_one),
         cmocka_unit_test_setup_teardown(slow_answers_make_the_limit_smaller_and_work_does_not_count, open_one, close_one),
+        cmocka_unit_test_setup_teardown(whose_worker_is_away_is_not_overloaded, open_one, close_one),
         cmocka_unit_test_setup_teardown(computations_are_judged_by_the_share_of_their_wait_that_is_queued, open_one, close_one),
         cmocka_unit_test_setup_teardown(what_would_be_too_late_is_refused_with_an_estimate, open_one, close_one),
         cmocka_unit_test_setup_teardown(nobody_works, open_one, close_one),

@@ -66,10 +66,15 @@ static void a_burst_after_little(void **unused)
 static void nobody_works_at_it(void **unused)
 {
     struct backlog backlog = {0};
-    for (int i = 1; i < 10; i++)
+    for (int i = 1; i <= 10; i++) { /* it may be taken over */
         backlog_note(&backlog, 0, 10, 10 + 100 * i, false, i * S);
+        assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
+        assert_int_equal(backlog_still(&backlog, 0), i > 1);
+    }
+    backlog_note(&backlog, 0, 10, 1100, false, 11 * S);
     assert_int_equal(backlog_wait_ms(&backlog, 0), BACKLOG_FOREVER);
-    backlog_note(&backlog, 0, 910, 1000, true, 10 * S); /* and again somebody does */
+    backlog_note(&backlog, 0, 1010, 1100, true, 12 * S); /* and again somebody does */
+    assert_false(backlog_still(&backlog, 0));
     assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
 }
 
