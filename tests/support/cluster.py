@@ -56,8 +56,8 @@ class Cluster:
         return "item,compute" + (",note" if self.wanted[3] else "") + (",trial" if self.trial_workers_wanted else "")
 
     def start_broker(self, topics=True):
-        if self.kind == "kafka":
-            self.broker = Kafka(self.folder / "kafka").start()
+        if self.kind.startswith("kafka"):
+            self.broker = Kafka(self.folder / "kafka", self.kind == "kafka-bench").start()
             self.bootstrap = self.broker.bootstrap
             if not topics:
                 return
@@ -159,7 +159,7 @@ class Cluster:
                     continue
                 if was_running and code != 0:
                     faults.append(f"{process.name} ended with {code}\n{process.tail()}")
-        if self.kind == "kafka" and self.broker:
+        if self.kind.startswith("kafka") and self.broker:
             self.broker.stop()
         elif self.broker:
             self.broker.stop()
