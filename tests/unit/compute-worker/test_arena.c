@@ -179,7 +179,7 @@ static void *take_and_give(void *arg)
         if (arena_open(&arena, budget, (i * 7919 + (unsigned)(uintptr_t)&arena / 64) % (3 * MIB))) {
             opened++;
             for (size_t n = 0; n < 5; n++) {
-                char *p = arena_alloc(&arena, (i + n) % 7 * 100000);
+                char *p = arena_alloc(&arena, 1 + (i + n) % 7 * 100000);
                 if (p)
                     *p = 1;
                 else
