@@ -154,6 +154,7 @@ void answer_reply(struct answer *answer, const struct received *received, bool r
         answer_header(answer, "Idempotency-Replayed", SLICE("true"));
     if (read && received->status == 200 && syntax_etag_listed(if_none_match, received->etag)) {
         answer->status = 304;
+        answer->borrowed_body = received->body; /* only its length is sent: that of the 200 (RFC 9110 section 8.6) */
         return;
     }
     if (received->status == 204 || (received->body.len == 0 && received->status < 300))

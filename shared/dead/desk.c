@@ -538,7 +538,7 @@ static void note_end(struct dead_write *write, const char *error)
 static int write_through(struct dead_desk *desk, const char *kind, const char *name, struct slice value,
                          struct dead_error *ret_error)
 {
-    struct awaited awaited = {.write = {note_end}};
+    struct awaited awaited = {.write = {.settled = note_end}};
     int err = dead_desk_write(desk, kind, name, value, &awaited.write);
     while (!err && !awaited.done) /* ends with the producer's time-out at the latest */
         (void)producer_flush(desk->producer, DEAD_TIMEOUT_MS);

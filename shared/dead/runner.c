@@ -151,7 +151,7 @@ static void act(struct dead_runner *runner, const struct dead_letter *letter)
         stumble(runner, "out of memory");
         return;
     }
-    *flight = (struct flight){.write = {settled}, .runner = runner, .id = letter->id};
+    *flight = (struct flight){.write = {.settled = settled}, .runner = runner, .id = letter->id};
     runner->on_way++;
     runner->since_checkpoint++;
     if (runner->job->order.action == DEAD_DISCARD) {

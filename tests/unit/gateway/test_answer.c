@@ -82,7 +82,8 @@ static void an_unchanged_read_is_not_modified(void **unused)
     answer_reply(&answer, &received, true, SLICE("W/\"3\""));
     assert_int_equal(answer.status, 304);
     assert_string_equal(answer_find(&answer, "ETag"), "\"3\"");
-    assert_int_equal(answer_body(&answer).len, 0);
+    assert_slice(answer_body(&answer), "{}"); /* for its length: http.c sends none of it */
+    assert_null(answer_find(&answer, "Content-Type"));
     answer_reply(&answer, &received, false, SLICE("\"3\"")); /* a write is not a read */
     assert_int_equal(answer.status, 200);
     answer_reply(&answer, &received, true, SLICE("\"4\""));
