@@ -248,23 +248,10 @@ bool admission_repeat(struct admission *admission, int64_t now_ns)
     return budget_take(&admission->budget, now_ns);
 }
 
-void admission_heard(struct admission *admission, const char *name, int64_t now_ns)
+void admission_note(struct admission *admission, const char *name, int32_t partition, int64_t done, int64_t end, bool alive,
+                    int64_t now_ns)
 {
-    struct admission_service *service = service_of(admission, name);
-    if (service)
-        atomic_store_explicit(&service->heard_ns, now_ns, memory_order_relaxed);
-}
-
-void admission_note(struct admission *admission, const char *name, int32_t partition, int64_t done, int64_t end, int64_t now_ns)
-{
-    struct admission_service *service = service_of(admission, name);
-    bool alive = atomic_load_explicit(&service->heard_ns, memory_order_relaxed) > service->noted_ns;
-    backlog_note(&service->backlog, partition, done, end, alive, now_ns);
-}
-
-void admission_noted(struct admission *admission, const char *name, int64_t now_ns)
-{
-    service_of(admission, name)->noted_ns = now_ns;
+    backlog_note(&service_of(admission, name)->backlog, partition, done, end, alive, now_ns);
 }
 
 void admission_forget(struct admission *admission, const char *name)

@@ -39,9 +39,7 @@ struct admission_service {
     const char *name;
     struct limit quick, heavy;
     struct backlog backlog;
-    _Atomic int64_t heard_ns; /* when something came from it; 0: never */
     _Atomic int64_t tried_ns; /* when one was let through although nobody seems to work */
-    int64_t noted_ns;         /* the surveying thread's */
 };
 
 struct admission {
@@ -93,11 +91,9 @@ void admission_sent(struct admission *admission);
 /** One whose sending failed may be sent again. */
 bool admission_repeat(struct admission *admission, int64_t now_ns) __attribute__((warn_unused_result));
 
-/** Something came from the service: a reply, an event. */
-void admission_heard(struct admission *admission, const char *service, int64_t now_ns);
-/** From the surveying thread: a partition's state; then that all of the service's are noted; or that nothing is known. */
-void admission_note(struct admission *admission, const char *service, int32_t partition, int64_t done, int64_t end, int64_t now_ns);
-void admission_noted(struct admission *admission, const char *service, int64_t now_ns);
+/** From the surveying thread: what backlog_note() wants of a partition; or that nothing is known. */
+void admission_note(struct admission *admission, const char *service, int32_t partition, int64_t done, int64_t end, bool alive,
+                    int64_t now_ns);
 void admission_forget(struct admission *admission, const char *service);
 
 #endif

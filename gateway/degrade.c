@@ -243,6 +243,12 @@ static void heard(struct degrade *degrade, struct service *service, int64_t now_
     note(degrade, service, circuit_heard(&service->circuit, now_ns));
 }
 
+int64_t degrade_heard_ns(struct degrade *degrade, const char *name)
+{
+    struct service *service = service_of(degrade, slice_of(name));
+    return service ? atomic_load_explicit(&service->known_ns, memory_order_relaxed) : INT64_MIN;
+}
+
 void degrade_saw_reply(struct degrade *degrade, const struct record *rec, int64_t now_ns)
 {
     struct slice type = record_header(rec, "ce_type"); /* "<service>.<verb>.reply" */

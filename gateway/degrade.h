@@ -49,6 +49,9 @@ void degrade_saw_reply(struct degrade *degrade, const struct record *rec, int64_
 void degrade_saw_event(struct degrade *degrade, const char *service, const struct record *rec, bool old, int64_t now_ns,
                        int64_t now_ms);
 
+/** When this gateway last had a sign of life of the service, as far as it knows from before it started; INT64_MIN: never. Any
+ * thread. */
+int64_t degrade_heard_ns(struct degrade *degrade, const char *service);
 /** Appends `"services":{"item":{"breaker":"closed"},…}`. Any thread. */
 void degrade_describe(void *degrade, struct buf *out);
 

@@ -129,7 +129,6 @@ static void take(struct events *events, const struct record *rec, int64_t now_ms
         struct event_log *log = &events->logs[i];
         if (strcmp(rec->topic, log->topic) != 0)
             continue;
-        admission_heard(events->options.admission, log->service->service, clock_mono_ns());
         watch_fire(events->options.watch, record_header(rec, "ce_id"));
         degrade_saw_event(events->options.degrade, log->service->service, rec, log->ends[rec->partition] > 0, clock_mono_ns(),
                           now_ms);

@@ -9,7 +9,6 @@
 #ifndef ROUNDTRIP_GATEWAY_EVENTS_H
 #define ROUNDTRIP_GATEWAY_EVENTS_H
 
-#include "admission.h"
 #include "bus/reader.h"
 #include "clock.h"
 #include "degrade.h"
@@ -29,7 +28,6 @@ struct events_options {
     const struct bus_settings *bus;
     const struct link *link;
     struct idempotency *keys;
-    struct admission *admission;
     struct watch *watch;
     struct degrade *degrade;
     struct health *health; /* HEALTH_KEYS: set when what was written before the start is read, or after EVENTS_WAIT_NS */

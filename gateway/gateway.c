@@ -122,7 +122,6 @@ static int open_bus(struct gateway *gateway)
     const struct events_options events = {.bus = &gateway->bus,
                                           .link = &gateway->link,
                                           .keys = gateway->keys,
-                                          .admission = &gateway->admission,
                                           .watch = gateway->watch,
                                           .degrade = gateway->degrade,
                                           .health = &gateway->health,
@@ -136,7 +135,6 @@ static int open_bus(struct gateway *gateway)
     const struct replies_options replies = {
         .link = &gateway->link,
         .events = &gateway->events,
-        .admission = &gateway->admission,
         .keys = gateway->keys,
         .degrade = gateway->degrade,
         .pending = gateway->pending,
@@ -416,7 +414,8 @@ int gateway_run(const struct config *config)
         goto out_pending;
     err = open_admin(&gateway);
     if (!err)
-        err = survey_start(&gateway.bus, &gateway.link, &gateway.admission, config_int(config, "lag-interval"), &gateway.survey);
+        err = survey_start(&gateway.bus, &gateway.link, &gateway.admission, gateway.degrade, config_int(config, "lag-interval"),
+                           &gateway.survey);
     if (!err)
         err = open_http(&gateway);
     if (!err) {

@@ -49,7 +49,6 @@ static void take_part(struct replies *replies, const struct record *rec, struct 
         stats_add(&replies->options.stats->malformed);
         received->status = 0; /* flow.c answers 502 */
     }
-    admission_heard(replies->options.admission, x->draft.service, clock_mono_ns());
     log_debug("reply", "id=\"%.*s\" part=%u status=%d offset=%" PRId64, (int)x->draft.id_len, x->draft.id,
               part, received->status, rec->offset);
     if (last)

@@ -18,14 +18,12 @@
 #include "idempotency.h"
 #include "link.h"
 #include "loop.h"
-#include "admission.h"
 #include "pending.h"
 #include "stats.h"
 
 struct replies_options {
     struct link *link;
     struct events *events;
-    struct admission *admission;
     struct pending *pending;
     struct idempotency *keys;
     struct degrade *degrade;

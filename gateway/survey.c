@@ -18,8 +18,10 @@
 struct survey {
     const struct link *link; /* fixed */
     struct admission *admission;
+    struct degrade *degrade;
     int interval_ms, stop_fd;
-    struct lag_client *clients[ROUTES_SERVICES_MAX]; /* as link->services */
+    struct lag_client *clients[ROUTES_SERVICES_MAX]; /* as link->services, as the next */
+    int64_t noted_ns[ROUTES_SERVICES_MAX];
     pthread_t thread;
 };
 
@@ -38,9 +40,10 @@ static void ask(struct survey *survey, size_t i)
         admission_forget(survey->admission, service->service);
         return;
     }
+    bool alive = degrade_heard_ns(survey->degrade, service->service) > survey->noted_ns[i];
     for (int32_t p = 0; p < count; p++)
-        admission_note(survey->admission, service->service, p, positions[p].done, positions[p].end, now_ns);
-    admission_noted(survey->admission, service->service, now_ns);
+        admission_note(survey->admission, service->service, p, positions[p].done, positions[p].end, alive, now_ns);
+    survey->noted_ns[i] = now_ns;
 }
 
 static void *run(void *arg)
@@ -76,8 +79,8 @@ static void close_all(struct survey *survey)
     free(survey);
 }
 
-int survey_start(const struct bus_settings *bus, const struct link *link, struct admission *admission, int64_t interval_ms,
-                 struct survey **ret_survey)
+int survey_start(const struct bus_settings *bus, const struct link *link, struct admission *admission,
+                 struct degrade *degrade, int64_t interval_ms, struct survey **ret_survey)
 {
     *ret_survey = NULL;
     if (interval_ms == 0)
@@ -88,6 +91,7 @@ int survey_start(const struct bus_settings *bus, const struct link *link, struct
         return -ENOMEM;
     survey->link = link;
     survey->admission = admission;
+    survey->degrade = degrade;
     survey->interval_ms = (int)interval_ms;
     survey->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int err = survey->stop_fd < 0 ? -errno : open_clients(survey, bus, &error);

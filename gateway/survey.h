@@ -8,13 +8,14 @@
 #define ROUNDTRIP_GATEWAY_SURVEY_H
 
 #include "admission.h"
+#include "degrade.h"
 #include "link.h"
 
 struct survey;
 
 /** 0 or -errno. Borrows all. `interval_ms` 0: nothing is asked, and `*ret_survey` is NULL. */
-int survey_start(const struct bus_settings *bus, const struct link *link, struct admission *admission, int64_t interval_ms,
-                 struct survey **ret_survey) __attribute__((warn_unused_result));
+int survey_start(const struct bus_settings *bus, const struct link *link, struct admission *admission, struct degrade *degrade,
+                 int64_t interval_ms, struct survey **ret_survey) __attribute__((warn_unused_result));
 void survey_stop(struct survey *survey); /* NULL is allowed */
 
 #endif

@@ -92,8 +92,8 @@ static void whose_worker_is_away_is_not_overloaded(void **unused)
 {
     struct admission_service *service = &admission.services[0];
     int64_t now_ns = 100 * S;
-    admission_note(&admission, service->name, 0, 10, 20, now_ns);
-    admission_note(&admission, service->name, 0, 10, 30, now_ns + S);
+    admission_note(&admission, service->name, 0, 10, 20, true, now_ns);
+    admission_note(&admission, service->name, 0, 10, 30, true, now_ns + S);
     for (int i = 0; i < 40; i++) {
         struct permit permit = {service, &service->quick, now_ns - 5 * S, 5000, 0, false};
         assert_true(limit_enter(permit.limit, 1000, now_ns));
@@ -124,9 +124,7 @@ static void what_would_be_too_late_is_refused_with_an_estimate(void **unused)
 {
     struct permit permit;
     for (int i = 1; i <= 10; i++) {
-        admission_heard(&admission, "item", i * S);
-        admission_note(&admission, "item", 0, 100 * i, 100 * i + 2000, i * S); /* 20 s */
-        admission_noted(&admission, "item", i * S);
+        admission_note(&admission, "item", 0, 100 * i, 100 * i + 2000, true, i * S); /* 20 s */
     }
     assert_false(enter(&write_row, "item", 5000, &permit));
     assert_int_equal(answer.status, 503);
@@ -147,8 +145,7 @@ static void nobody_works(void **unused)
 {
     struct permit permit;
     for (int i = 1; i <= 12; i++) {
-        admission_note(&admission, "item", 0, 0, 1000 * i, i * S);
-        admission_noted(&admission, "item", i * S);
+        admission_note(&admission, "item", 0, 0, 1000 * i, false, i * S);
     }
     assert_true(enter(&read_row, "item", 60000, &permit)); /* one may try */
     admission_withdraw(&permit);
