@@ -47,7 +47,7 @@ static bool find_route(const struct flow *flow, struct exchange *x)
 static bool throttle(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     struct admission *admission = flow->admission;
-    if (!admission || !admission->throttle || x->route->local)
+    if (!admission || !admission->throttle || (x->route && x->route->local))
         return true;
     struct slice client = admission_client(admission, &x->req, principal_slice(&x->req.principal), slice_make((const char *)x->address, x->address_len));
     x->throttled = throttle_take(admission->throttle, client, now_ns);
@@ -70,8 +70,10 @@ static bool may_enter(struct flow *flow, struct exchange *x)
 bool entry_check(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     if (!rules_check_message(&x->req, &flow->limits, &x->answer) || !rules_split_path(&x->req, &x->answer) ||
-        (flow->guard && !flow->guard(flow->local_context, &x->req, &x->answer)) || !may_enter(flow, x) ||
-        !throttle(flow, x, now_ns))
+        (flow->guard && !flow->guard(flow->local_context, &x->req, &x->answer)))
+        return false;
+    bool enters = may_enter(flow, x), guesses = !enters && x->answer.status == 401;
+    if (((enters || guesses) && !throttle(flow, x, now_ns)) || !enters) /* nor may anybody guess keys as often as he likes */
         return false;
     if (routes_takes_body(x->route) && !rules_check_body_type(&x->req, &x->answer))
         return false;

@@ -483,6 +483,24 @@ class Pages(WithFiles):
         self.assertIsNone(self.ask("GET", "/items/1", gateway=1).header("access-control-allow-origin"))
 
 
+class Guessing(WithFiles):
+    """Who has no credential is a client, too: of its address."""
+
+    options = {"gateways": 1, "compute_workers": 0}
+
+    @classmethod
+    def flags(cls, folder):
+        keys = write_private(os.path.join(folder, "keys"), key_line("alice", ALICE))
+        return ["--api-keys", keys, "--client-rate", "2", "--client-burst", "5"]
+
+    def test_keys_cannot_be_tried_as_often_as_one_likes(self):
+        answers = [self.ask("GET", "/items/1", **bearer(f"guess-{n}")) for n in range(10)]
+        self.assertEqual([answer.status for answer in answers[:5]], [401] * 5)
+        self.assertIn(429, [answer.status for answer in answers[5:]])
+        self.assertEqual(self.ask("GET", "/nowhere", **bearer("guess")).status, 429)
+        self.assertEqual(self.ask("GET", "/items/1", **bearer(ALICE)).status, 404, "who has a key is another client")
+
+
 class Settings(ClusterTest):
     """A wrong setting ends the gateway at once, with a sentence; and what is missing beyond this machine is said."""
 
