@@ -73,10 +73,15 @@ bool counts_find(const struct work *work, struct state_count *ret_count)
 /* Whoever counted it: what comes again after an outcome that does not bind begins anew. */
 void counts_forget(struct work *work)
 {
-    char key[COUNT_KEY_SIZE];
     struct state_count count;
-    if (work->partition->phase != PARTITION_SERVING || (!work->noted && !counts_find(work, &count)))
+    if (work->convicted || work->partition->phase != PARTITION_SERVING || (!work->noted && !counts_find(work, &count)))
         return;
     work->noted = false;
-    (void)partition_remove(work->partition, count_key(work->cmd.id, key), clock_wall_ms()); /* else sweep.c comes for it */
+    counts_remove(work->partition, work->cmd.id);
+}
+
+void counts_remove(struct partition *p, struct slice id)
+{
+    char key[COUNT_KEY_SIZE];
+    (void)partition_remove(p, count_key(id, key), clock_wall_ms()); /* else sweep.c comes for it */
 }

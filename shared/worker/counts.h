@@ -11,8 +11,10 @@
 
 /** Appends the work's count. */
 void counts_note(struct work *work);
-/** Appends the end of the work's count, if it has one. */
+/** Appends the end of the work's count, if it has one and is not convicted. */
 void counts_forget(struct work *work);
+/** Appends the end of a command's count. */
+void counts_remove(struct partition *p, struct slice id);
 /** What the log, as far as it is known, counts of the work's command. False: nothing. */
 bool counts_find(const struct work *work, struct state_count *ret_count);
 /** Appends the count of a command anew before its partition serves: a repair. */

@@ -116,6 +116,7 @@ struct work {
     bool probe;         /* its breaker waits for how it ends */
     int probes;         /* how often it was one in vain */
     bool noted;         /* the log has a count of its attempts */
+    bool convicted;     /* it ends its process: its count stays until all suspects are through */
     struct buf reason;  /* of its last failure */
     const char *bury;   /* static: becomes a dead letter of that class before its answer leaves */
     const char *dead_class;
@@ -170,7 +171,7 @@ struct partition {
     struct work_queue waiting;   /* QUEUED, in order */
     struct crowd crowd;          /* of them, by key */
     struct work_queue suspects;  /* QUEUED, each for its turn, and who came after them: suspects.c */
-    struct spared *spared;       /* suspects.c */
+    struct named *spared, *convicted; /* suspects.c */
     int64_t suspect_until;       /* commands below this offset are suspects; -1: none */
     struct work_queue retrying;  /* RETRYING */
     int64_t retry_due_ns;        /* the earliest of them */

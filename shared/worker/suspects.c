@@ -12,9 +12,9 @@
 #include "worker/repeat.h"
 #include "worker/work.h"
 
-/* A command that was charged when its claim was lost. */
-struct spared {
-    struct spared *next;
+/* A command by its id: one that was charged when its claim was lost, or one that was put aside. */
+struct named {
+    struct named *next;
     enum charge charge;
     size_t len;
     char id[ENVELOPE_ID_MAX];
@@ -25,13 +25,30 @@ int64_t suspects_alone_ns(int beside)
     return SUSPECTS_ALONE_NS << (beside < SUSPECTS_DOUBLINGS ? beside : SUSPECTS_DOUBLINGS);
 }
 
+/* Out of memory: it is left out. */
+static void list_add(struct named **list, const struct work *work)
+{
+    struct named *named = malloc(sizeof(*named));
+    if (!named)
+        return;
+    *named = (struct named){.next = *list, .charge = work->charge, .len = work->cmd.id.len};
+    memcpy(named->id, work->cmd.id.p, work->cmd.id.len);
+    *list = named;
+}
+
+static void list_free(struct named **list)
+{
+    while (*list) {
+        struct named *named = *list;
+        *list = named->next;
+        free(named);
+    }
+}
+
 void suspects_done(struct partition *p)
 {
-    while (p->spared) {
-        struct spared *spared = p->spared;
-        p->spared = spared->next;
-        free(spared);
-    }
+    list_free(&p->spared);
+    list_free(&p->convicted);
 }
 
 /* As its claim says it. */
@@ -138,19 +155,16 @@ void suspects_clear(struct partition *p)
 {
     for (struct work *work = p->works; work; work = work->next) {
         leave(work);
-        struct spared *spared = work->charge == CHARGE_NONE ? NULL : malloc(sizeof(*spared));
-        if (!spared)
-            continue; /* out of memory: its count stays */
-        *spared = (struct spared){.next = p->spared, .charge = work->charge, .len = work->cmd.id.len};
-        memcpy(spared->id, work->cmd.id.p, work->cmd.id.len);
-        p->spared = spared;
+        if (work->charge == CHARGE_NONE)
+            continue;
+        list_add(&p->spared, work);
         work->charge = CHARGE_NONE;
     }
 }
 
 void suspects_absolve(struct partition *p)
 {
-    for (const struct spared *spared = p->spared; spared && p->phase == PARTITION_REPAIRING; spared = spared->next) {
+    for (const struct named *spared = p->spared; spared && p->phase == PARTITION_REPAIRING; spared = spared->next) {
         struct slice id = slice_make(spared->id, spared->len);
         struct state_count count;
         if (!state_attempts(p->state, id, &count))
@@ -257,9 +271,14 @@ static bool has_suspects(const struct partition *p)
 
 /* ---- turns ---- */
 
-/* The write gets its event, like every other, before the dead letter. */
+/*
+ * The write gets its event, like every other, before the dead letter. Its count stays: the same command may lie in the partition again,
+ * and would end the process before the offset behind this one is committed, time and again.
+ */
 static void condemn(struct work *work)
 {
+    work->convicted = true;
+    list_add(&work->partition->convicted, work);
     buf_clear(&work->reason);
     buf_printf(&work->reason, "the worker ended %d times while only this command was running", work->crashes);
     work->bury = "crashed";
@@ -356,6 +375,14 @@ static bool turn_is_due(const struct worker *worker)
     return false;
 }
 
+/* What is sent again after this, by redrive, begins anew. */
+static void forget_convicts(struct partition *p)
+{
+    for (const struct named *named = p->convicted; named && p->phase == PARTITION_SERVING; named = named->next)
+        counts_remove(p, slice_make(named->id, named->len));
+    list_free(&p->convicted);
+}
+
 static void look_for_the_end(struct worker *worker)
 {
     for (int32_t i = 0; i < worker->partition_count; i++) {
@@ -363,6 +390,8 @@ static void look_for_the_end(struct worker *worker)
             return;
     }
     worker->suspicious = false;
+    for (int32_t i = 0; i < worker->partition_count; i++)
+        forget_convicts(&worker->partitions[i]);
     log_info("commands run as usual again", "group=%s", worker->group);
 }
 

@@ -179,6 +179,32 @@ static void who_ran_beside_another_comes_last_and_alone(void **unused)
 }
 
 /* A new command on the pool runs when a suspect's turn comes that must be alone: that is waited for, but not for good. */
+/* Else it would end each next process before the offset behind its first record is committed. */
+static void what_ends_its_process_lies_there_twice(void **unused)
+{
+    const struct ask bomb = {.type = "thing.work", .key = "1", .id = "bomb", .body = "{}"};
+    for (int process = 0; process < SUSPECTS_CRASHES; process++) {
+        struct rig *rig = suspicious(2);
+        rig_ask(rig, bomb);
+        rig_ask(rig, bomb);
+        settle(rig, 0);
+        end(rig);
+    }
+    assert_counted("bomb", SUSPECTS_CRASHES, 0);
+    struct rig *rig = suspicious(2);
+    rig_ask(rig, bomb);
+    rig_ask(rig, bomb);
+    settle(rig, 0);
+    settle(rig, SECOND / 2);
+    assert_int_equal(fake_tasks(), 0);
+    assert_int_equal(rig_dead(rig), 2);
+    assert_false(rig->worker.suspicious);
+    settle(rig, SECOND);
+    assert_int_equal(counted("bomb").count, -1); /* sent again after this it begins anew */
+    end(rig);
+    fake_bus_reset();
+}
+
 static void what_runs_is_waited_for(void **unused)
 {
     struct rig *rig = suspicious(100);
@@ -273,6 +299,7 @@ int main(void)
         cmocka_unit_test(the_next_one_does_not_begin_before_that_stands_in_the_log),
         cmocka_unit_test(who_ran_beside_another_is_not_blamed),
         cmocka_unit_test(who_ran_beside_another_comes_last_and_alone),
+        cmocka_unit_test(what_ends_its_process_lies_there_twice),
         cmocka_unit_test(what_runs_is_waited_for),
         cmocka_unit_test(a_claim_that_is_lost_blames_nobody),
         cmocka_unit_test(a_read_of_the_partition_leaves_no_count_behind),
