@@ -76,7 +76,7 @@ class Drain(Ending):
     def test_under_load(self):
         """No request that the gateway could have seen is without an answer, and what is without one had no effect."""
         cluster = self.started(gateways=2)
-        crowd = Crowd(cluster.port(), load, keep=50, fresh=50, seconds=20 * SLACK)
+        crowd = Crowd(cluster.port(), load, keep=50, fresh=50, pause=0.02, seconds=20 * SLACK)  # some are between two requests
         try:
             wait_for("load", lambda: len(crowd.answered()) > 500, 30)
             began = time.monotonic()
