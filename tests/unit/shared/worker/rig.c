@@ -208,6 +208,8 @@ void rig_free(struct rig *rig)
         fake_fail(rig->worker.events);
     while (fake_waiting(rig->worker.replies))
         fake_fail(rig->worker.replies);
+    while (fake_tasks()) /* whose commands were let go: their worker still is there, as when a pool is closed */
+        fake_run_task();
     assert_false(rig->worker.failed);
     assert_null(rig->partitions[0].works);
     snprintf(command, sizeof(command), "rm -r -- '%s'", rig->dir);

@@ -52,13 +52,6 @@ static void assert_counted(const char *id, int crashes, int beside)
     assert_int_equal(found.beside, beside);
 }
 
-static void end(struct rig *rig)
-{
-    rig_free(rig);
-    while (fake_tasks())
-        fake_run_task();
-}
-
 static void the_time_alone_doubles(void **unused)
 {
     assert_int_equal(suspects_alone_ns(0), SUSPECTS_ALONE_NS);
@@ -88,7 +81,7 @@ static void a_long_one_does_not_hold_up_the_others(void **unused)
     assert_reply(rig, 2, "long", 201);
     assert_int_equal(counted("long").count, -1);
     assert_int_equal(rig->worker.let_go, 0);
-    end(rig);
+    rig_free(rig);
     fake_bus_reset();
 }
 
@@ -106,7 +99,7 @@ static void the_next_one_does_not_begin_before_that_stands_in_the_log(void **unu
     tick(rig, 2 * SECOND);
     fake_acknowledge(rig->worker.events);
     assert_counted("b", 0, 1); /* it is not alone */
-    end(rig);
+    rig_free(rig);
     fake_bus_reset();
 }
 
@@ -120,7 +113,7 @@ static void who_ran_beside_another_is_not_blamed(void **unused)
         settle(rig, 100 * SECOND);
         settle(rig, 100 * SECOND);
         assert_int_equal(rig_dead(rig), 0);
-        end(rig);
+        rig_free(rig);
     }
     assert_counted("long", 0, 3);
     assert_counted("next", 0, 1); /* in the later ones it waited for the other to end */
@@ -136,7 +129,7 @@ static void who_ran_beside_another_comes_last_and_alone(void **unused)
     settle(rig, 0);
     settle(rig, 2 * SECOND);
     assert_counted("next", 0, 1);
-    end(rig);
+    rig_free(rig);
 
     rig = suspicious(4);
     rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "long", .body = "{}"});
@@ -160,21 +153,21 @@ static void who_ran_beside_another_comes_last_and_alone(void **unused)
     fake_run_task();
     settle(rig, 3 * SECOND);
     assert_counted("next", 1, 1);
-    end(rig);
+    rig_free(rig);
 
     rig = suspicious(100); /* it was alone, once */
     rig->next_offset = 1;
     rig_ask(rig, (struct ask){.type = "thing.work", .key = "2", .id = "next", .body = "{}"});
     settle(rig, 0);
     assert_counted("next", 2, 1);
-    end(rig);
+    rig_free(rig);
 
     rig = suspicious(100); /* and twice */
     rig_ask(rig, (struct ask){.type = "thing.work", .key = "2", .id = "next", .body = "{}"});
     settle(rig, 0);
     assert_int_equal(rig_dead(rig), 1);
     assert_header(rig_dead_letter(rig, 0), "__dlq.errors.class", "crashed");
-    end(rig);
+    rig_free(rig);
     fake_bus_reset();
 }
 
@@ -188,7 +181,7 @@ static void what_ends_its_process_lies_there_twice(void **unused)
         rig_ask(rig, bomb);
         rig_ask(rig, bomb);
         settle(rig, 0);
-        end(rig);
+        rig_free(rig);
     }
     assert_counted("bomb", SUSPECTS_CRASHES, 0);
     struct rig *rig = suspicious(2);
@@ -201,7 +194,7 @@ static void what_ends_its_process_lies_there_twice(void **unused)
     assert_false(rig->worker.suspicious);
     settle(rig, SECOND);
     assert_int_equal(counted("bomb").count, -1); /* sent again after this it begins anew */
-    end(rig);
+    rig_free(rig);
     fake_bus_reset();
 }
 
@@ -212,7 +205,7 @@ static void what_runs_is_waited_for(void **unused)
     settle(rig, 0);
     settle(rig, 2 * SECOND);
     assert_counted("long", 0, 1);
-    end(rig);
+    rig_free(rig);
     rig = rig_serving();
     rig->next_offset = 7;
     rig_ask(rig, (struct ask){.type = "thing.work", .key = "5", .id = "other", .body = "{}"});
@@ -224,7 +217,7 @@ static void what_runs_is_waited_for(void **unused)
     settle(rig, 4 * SECOND);
     assert_int_equal(fake_tasks(), 2);
     assert_counted("long", 0, 2);
-    end(rig);
+    rig_free(rig);
     fake_bus_reset();
 }
 
@@ -241,7 +234,7 @@ static void a_claim_that_is_lost_blames_nobody(void **unused)
     rig_acknowledge_events(rig);
     assert_int_equal(rig->partitions[0].phase, PARTITION_SERVING);
     assert_counted("a", 0, 0);
-    end(rig);
+    rig_free(rig);
     fake_bus_reset();
 }
 
@@ -255,7 +248,7 @@ static void a_read_of_the_partition_leaves_no_count_behind(void **unused)
     settle(rig, 0);
     assert_reply(rig, 0, "list", 200);
     assert_int_equal(counted("list").count, -1);
-    end(rig);
+    rig_free(rig);
     fake_bus_reset();
 }
 
@@ -270,7 +263,7 @@ static void claims_after_an_orderly_stop_do_not_count(void **unused)
             suspects_pardon(&rig->partitions[0]);
             rig_acknowledge_events(rig);
         }
-        end(rig);
+        rig_free(rig);
     }
     fake_bus_reset();
 }
@@ -284,10 +277,10 @@ static void claims_of_one_process_do_not_count(void **unused)
         rig_recover(rig);
         assert_int_equal(state_claims_in_place(rig->partitions[0].state), 1);
     }
-    end(rig);
+    rig_free(rig);
     rig = rig_serving();
     assert_int_equal(state_claims_in_place(rig->partitions[0].state), 2);
-    end(rig);
+    rig_free(rig);
     fake_bus_reset();
 }
 
