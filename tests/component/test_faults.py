@@ -4,7 +4,7 @@
 import signal
 import time
 
-from processes import BROKER, SLACK
+from processes import BROKER, SLACK, sanitizer_env
 from trial import TrialTest
 
 OUTAGE = 60 if BROKER == "kafka" else 6
@@ -159,6 +159,10 @@ class Poison(TrialTest):
 
 
 class Stop(TrialTest):
+    # its thread is left behind, which ThreadSanitizer is to take as meant
+    options = {**TrialTest.options,
+               "worker_environment": {"TSAN_OPTIONS": sanitizer_env()["TSAN_OPTIONS"] + ":report_thread_leaks=0"}}
+
     def test_a_handler_that_does_not_stop_does_not_keep_its_process(self):
         worker = self.cluster.trial_workers[0]
         (self.cluster.trial / "hang-stuck").touch()

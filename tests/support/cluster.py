@@ -18,13 +18,13 @@ class Cluster:
     """`template`: also runs the third worker of tests/template-worker."""
 
     def __init__(self, gateways=1, item_workers=1, compute_workers=1, gateway_flags=(), worker_flags=(), broker=BROKER,
-                 template=False, trial_workers=0):
+                 template=False, trial_workers=0, worker_environment=None):
         self.scratch = scratch_folder()
         self.folder = pathlib.Path(self.scratch.name)
         self.kind = broker
         self.wanted = (gateways, item_workers, compute_workers, template)
         self.gateway_flags, self.worker_flags = list(gateway_flags), list(worker_flags)
-        self.worker_environment = {}
+        self.worker_environment = worker_environment or {}
         self.tls = None  # the context for a gateway that speaks https
         self.trial_workers_wanted, self.trial_workers = trial_workers, []
         self.trial = self.folder / "trial"  # the trial workers' dependency
