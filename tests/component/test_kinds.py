@@ -11,7 +11,7 @@ import time
 import zlib
 
 from cluster import ClusterTest
-from processes import SANITIZED
+from processes import SANITIZED, SLACK
 
 VIEW = {"width": 64, "height": 48, "center_x": -0.5, "center_y": 0, "scale": 3, "max_iterations": 200}
 MIB = 1 << 20
@@ -174,7 +174,7 @@ class Memory(ClusterTest):
 
     def test_no_room_in_time_is_503(self):
         """One fits at a time: who does not get to its turn is told what was missing, and can come again."""
-        operations = [self.matrix(1700, seed, Prefer="respond-async", Request_Timeout="3").header("location") for seed in range(16)]
+        operations = [self.matrix(1700, seed, Prefer="respond-async", Request_Timeout=str(int(2 * SLACK))).header("location") for seed in range(16)]
         self.assertNotIn(None, operations)
         ended = [self.cluster.http(timeout=90).get(operation, Prefer="wait=30").json() for operation in operations]
         statuses = [one["status"] for one in ended]
