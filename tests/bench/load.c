@@ -65,7 +65,7 @@ struct load {
     unsigned head, tail;
     int64_t next_number, began_ns, counted_ns, ends_ns;
     struct histogram latency[KINDS];
-    int64_t count[KINDS], offered, broken, longest_queue, worst_ns;
+    int64_t count[KINDS], after, offered, broken, longest_queue, worst_ns;
 };
 
 static int64_t now(void)
@@ -174,7 +174,9 @@ static void finish(struct load *load, int index)
     struct connection *c = &load->connections[index];
     int64_t now_ns = now(), took_ns = now_ns - c->due_ns;
     enum kind kind = kind_of(atoi(c->answer + 9));
-    if (c->counts) {
+    if (c->counts && now_ns > load->ends_ns) {
+        load->after++; /* no throughput of the time that is measured */
+    } else if (c->counts) {
         load->count[kind]++;
         histogram_add(&load->latency[kind], took_ns);
         if (kind == KIND_GOOD && took_ns > load->worst_ns)
@@ -256,7 +258,7 @@ static void report(const struct load *load)
 {
     static const char *const names[KINDS] = {"good", "refused", "late", "other"};
     double seconds = (double)(load->ends_ns - load->counted_ns) / 1e9;
-    int64_t unanswered = load->offered - load->broken;
+    int64_t unanswered = load->offered - load->broken - load->after;
     printf("{\"offered\":%.1f", (double)load->offered / seconds);
     for (int kind = 0; kind < KINDS; kind++) {
         const struct histogram *h = &load->latency[kind];
@@ -264,8 +266,8 @@ static void report(const struct load *load)
         printf(",\"%s\":{\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}", names[kind], (double)load->count[kind] / seconds,
                ms(histogram_quantile(h, 0.5)), ms(histogram_quantile(h, 0.99)));
     }
-    printf(",\"worst_ms\":%.3f,\"broken\":%" PRId64 ",\"unanswered\":%" PRId64 ",\"longest_queue\":%" PRId64 "}\n", ms(load->worst_ns),
-           load->broken, unanswered, load->longest_queue);
+    printf(",\"worst_ms\":%.3f,\"after\":%" PRId64 ",\"broken\":%" PRId64 ",\"unanswered\":%" PRId64 ",\"longest_queue\":%" PRId64 "}\n", ms(load->worst_ns),
+           load->after, load->broken, unanswered, load->longest_queue);
 }
 
 static struct options parse(int argc, char **argv)
