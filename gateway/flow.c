@@ -2,7 +2,6 @@
 /* The hops of one request. */
 #include "flow.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
