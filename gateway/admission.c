@@ -180,6 +180,32 @@ static bool in_time(struct admission_service *service, const struct admission_re
     return false;
 }
 
+static struct limit *limit_of(struct admission_service *service, const struct route *route)
+{
+    return route->heavy ? &service->heavy : &service->quick;
+}
+
+static int share_of(const struct route *route)
+{
+    return route->write && !route->heavy ? SHARE_WRITE : SHARE_READ;
+}
+
+static void refuse_busy(const struct admission_service *service, const struct route *route, struct answer *ret_answer)
+{
+    answer_unavailable(ret_answer, 1,
+                       "As many %s of the %s service are under way as it answers in time. The request was not sent: repeat it "
+                       "after Retry-After seconds.", route->heavy ? "computations" : "requests", service->name);
+}
+
+bool admission_full(struct admission *admission, const struct route *route, int64_t now_ns, struct answer *ret_answer)
+{
+    struct admission_service *service = route->service ? service_of(admission, route->service) : NULL;
+    if (!service || limit_has_room(limit_of(service, route), share_of(route), now_ns))
+        return false;
+    refuse_busy(service, route, ret_answer);
+    return true;
+}
+
 bool admission_enter(struct admission *admission, const struct admission_request *request, int64_t now_ns,
                      struct permit *ret_permit, struct answer *ret_answer)
 {
@@ -189,12 +215,9 @@ bool admission_enter(struct admission *admission, const struct admission_request
         return true;
     if (!in_time(service, request, now_ns, ret_answer))
         return false;
-    bool heavy = request->route->heavy;
-    struct limit *limit = heavy ? &service->heavy : &service->quick;
-    if (!limit_enter(limit, request->route->write && !heavy ? SHARE_WRITE : SHARE_READ, now_ns)) {
-        answer_unavailable(ret_answer, 1,
-                           "As many %s of the %s service are under way as it answers in time. The request was not sent: repeat it "
-                           "after Retry-After seconds.", heavy ? "computations" : "requests", service->name);
+    struct limit *limit = limit_of(service, request->route);
+    if (!limit_enter(limit, share_of(request->route), now_ns)) {
+        refuse_busy(service, request->route, ret_answer);
         return false;
     }
     *ret_permit = (struct permit){.service = service,
@@ -202,7 +225,7 @@ bool admission_enter(struct admission *admission, const struct admission_request
                                   .began_ns = now_ns,
                                   .wait_ms = request->wait_ms,
                                   .partition = request->partition,
-                                  .heavy = heavy};
+                                  .heavy = request->route->heavy};
     return true;
 }
 
@@ -214,13 +237,13 @@ static void sample(struct permit *permit, enum outcome outcome, int64_t worked_u
     if (outcome == OUTCOME_DEADLINE && !permit->heavy && backlog_still(&permit->service->backlog, permit->partition))
         return; /* its worker is away: that fewer are sent would not bring it back */
     if (!permit->heavy) {
-        limit_sample(permit->limit, took_ns, now_ns);
+        limit_sample(permit->limit, took_ns, permit->began_ns, now_ns);
         return;
     }
     if (outcome == OUTCOME_REPLIED && worked_us == 0)
         return; /* a repeated answer, or a refusal: nothing was queued */
     int64_t wait_ns = (permit->wait_ms > 0 ? permit->wait_ms : 1) * CLOCK_NS_PER_MS;
-    limit_sample(permit->limit, took_ns / (wait_ns / WHOLE_WAIT), now_ns);
+    limit_sample(permit->limit, took_ns / (wait_ns / WHOLE_WAIT), permit->began_ns, now_ns);
 }
 
 void admission_leave(struct permit *permit, enum outcome outcome, int64_t worked_us, int64_t now_ns)

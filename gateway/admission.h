@@ -81,6 +81,10 @@ struct admission_request {
 /** False: the answer to give. Every true is followed by one admission_leave() or admission_withdraw(). */
 bool admission_enter(struct admission *admission, const struct admission_request *request, int64_t now_ns,
                      struct permit *ret_permit, struct answer *ret_answer) __attribute__((warn_unused_result));
+/** Is the service already so busy that a request of this row would be refused? Sets the answer when it is. Costs little, and needs nothing but
+ * the head: so a refusal costs less than a request. */
+bool admission_full(struct admission *admission, const struct route *route, int64_t now_ns, struct answer *ret_answer)
+    __attribute__((warn_unused_result));
 /** It ended; `worked_us`: what its handler took, as far as the worker said. No permit is allowed. */
 void admission_leave(struct permit *permit, enum outcome outcome, int64_t worked_us, int64_t now_ns);
 /** It was not sent after all. */

@@ -24,11 +24,20 @@ static void refuse(struct flow *flow, struct exchange *x)
     exchange_move(x, EXCHANGE_REFUSED);
 }
 
+/* What would be refused all the same is refused before its body is looked at. */
+static bool shed(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    if (!flow->admission || !routes_takes_body(x->route) || !admission_full(flow->admission, x->route, now_ns, &x->answer))
+        return false;
+    stats_add(&flow->stats->shed);
+    return true;
+}
+
 void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     stats_add(&flow->stats->requests);
     x->started_ns = now_ns;
-    if (!entry_check(flow, x, now_ns))
+    if (!entry_check(flow, x, now_ns) || shed(flow, x, now_ns))
         refuse(flow, x);
 }
 

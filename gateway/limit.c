@@ -14,6 +14,8 @@
 #define TRUST_NS INT64_C(30000000000)
 /** What an idle service takes counts this many times before it is called slow. */
 #define TOLERANCE 2
+/** A step down is at most to one of this many. */
+#define SHRINK_MOST 4
 /** The weight of a new window in `base` is one of this many. */
 #define BASE_WEIGHT 8
 
@@ -30,12 +32,15 @@ void limit_done(struct limit *limit)
     pthread_mutex_destroy(&limit->lock);
 }
 
+static int64_t share_of(const struct limit *limit, int permille)
+{
+    int64_t most = (int64_t)limit_now(limit) * permille / 1000;
+    return most < 1 ? 1 : most; /* some of each kind always pass, or nobody would learn that it goes again */
+}
+
 static bool enter(struct limit *limit, int permille)
 {
-    int64_t most = (int64_t)atomic_load_explicit(&limit->limit, memory_order_relaxed) * permille / 1000;
-    if (most < 1)
-        most = 1; /* some of each kind always pass, or nobody would learn that it goes again */
-    if (atomic_fetch_add(&limit->in_flight, 1) < most)
+    if (atomic_fetch_add(&limit->in_flight, 1) < share_of(limit, permille))
         return true;
     atomic_fetch_sub(&limit->in_flight, 1);
     return false;
@@ -60,6 +65,11 @@ static bool forgive(struct limit *limit, int64_t now_ns)
 bool limit_enter(struct limit *limit, int permille, int64_t now_ns)
 {
     return enter(limit, permille) || (forgive(limit, now_ns) && enter(limit, permille));
+}
+
+bool limit_has_room(struct limit *limit, int permille, int64_t now_ns)
+{
+    return limit_in_flight(limit) < share_of(limit, permille) || forgive(limit, now_ns);
 }
 
 void limit_leave(struct limit *limit)
@@ -112,12 +122,17 @@ static void step(struct limit *limit, int64_t now_ns)
     if (limit->bad >= BAD_WINDOWS) {
         /* what was under way made it slow, which can be far less than the limit */
         int used = limit->most < current ? limit->most : current;
-        next = average > 2 * target ? used / 2 : (int)(used * target / average);
+        next = average > SHRINK_MOST * target ? used / SHRINK_MOST : (int)(used * target / average);
     } else if (!limit->bad && limit->most * 2 >= current) {
-        next = current + square_root(current);
+        next = current + (average * 2 <= target ? current : square_root(current));
     }
     learn_base(limit, average, target, current);
-    atomic_store_explicit(&limit->limit, within(next, &limit->options), memory_order_relaxed);
+    next = within(next, &limit->options);
+    if (next == current)
+        return;
+    atomic_store_explicit(&limit->limit, next, memory_order_relaxed);
+    limit->stepped_ns = now_ns;
+    limit->bad = 0;
 }
 
 static void begin_window(struct limit *limit, int64_t now_ns)
@@ -127,12 +142,12 @@ static void begin_window(struct limit *limit, int64_t now_ns)
     limit->count = limit->most = 0;
 }
 
-void limit_sample(struct limit *limit, int64_t value, int64_t now_ns)
+/* With `lock` held. */
+static void take(struct limit *limit, int64_t value, int64_t now_ns)
 {
     int in_flight = limit_in_flight(limit);
-    pthread_mutex_lock(&limit->lock);
-    if (limit->began_ns == 0 || in_flight > limit_now(limit))
-        begin_window(limit, now_ns); /* after a step down: those are still under way that made it necessary */
+    if (limit->began_ns == 0)
+        begin_window(limit, now_ns);
     limit->sum += value > 0 ? value : 0;
     limit->count++;
     if (in_flight > limit->most)
@@ -142,6 +157,15 @@ void limit_sample(struct limit *limit, int64_t value, int64_t now_ns)
         step(limit, now_ns);
         begin_window(limit, now_ns);
     }
+}
+
+void limit_sample(struct limit *limit, int64_t value, int64_t began_ns, int64_t now_ns)
+{
+    pthread_mutex_lock(&limit->lock);
+    if (began_ns >= limit->stepped_ns)
+        take(limit, value, now_ns);
+    else if (value > target_of(limit)) /* admitted under another limit, it says only that the trouble is not over */
+        atomic_store_explicit(&limit->bad_ns, now_ns, memory_order_relaxed);
     pthread_mutex_unlock(&limit->lock);
 }
 

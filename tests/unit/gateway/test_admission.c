@@ -68,6 +68,22 @@ static void reads_pass_when_writes_do_not_and_writes_when_computations_do_not(vo
     admission_leave(&other, OUTCOME_REPLIED, 0, S); /* one that was withdrawn is none */
 }
 
+/* Told from the head alone: the same as is told later. */
+static void a_full_service_is_known_before_the_body_is_read(void **unused)
+{
+    const struct route items = {.method = METHOD_POST, .service = "item", .write = true}, nobodys = {.method = METHOD_POST};
+    struct permit writes[100];
+    assert_false(admission_full(&admission, &items, S, &answer));
+    int n = enter_all(&write_row, "item", writes);
+    assert_true(admission_full(&admission, &items, S, &answer));
+    assert_int_equal(answer.status, 503);
+    assert_string_equal(answer_find(&answer, "Retry-After"), "1");
+    assert_false(admission_full(&admission, &nobodys, S, &answer));
+    leave_all(writes, 1);
+    assert_false(admission_full(&admission, &items, S, &answer));
+    leave_all(writes + 1, n - 1);
+}
+
 static void slow_answers_make_the_limit_smaller_and_work_does_not_count(void **unused)
 {
     struct permit permit;
@@ -210,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(reads_pass_when_writes_do_not_and_writes_when_computations_do_not, open_one, close_one),
+        cmocka_unit_test_setup_teardown(a_full_service_is_known_before_the_body_is_read, open_one, close_one),
         cmocka_unit_test_setup_teardown(slow_answers_make_the_limit_smaller_and_work_does_not_count, open_one, close_one),
         cmocka_unit_test_setup_teardown(whose_worker_is_away_is_not_overloaded, open_one, close_one),
         cmocka_unit_test_setup_teardown(computations_are_judged_by_the_share_of_their_wait_that_is_queued, open_one, close_one),

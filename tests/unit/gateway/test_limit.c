@@ -48,7 +48,7 @@ static void finish_until(struct model *m, int64_t now_ns)
 {
     for (; m->head != m->tail && m->ends[m->head % 20000] <= now_ns; m->head++) {
         int64_t end_ns = m->ends[m->head % 20000], took_ns = end_ns - m->began[m->head % 20000];
-        limit_sample(&m->limit, took_ns, end_ns);
+        limit_sample(&m->limit, took_ns, m->began[m->head % 20000], end_ns);
         limit_leave(&m->limit);
         m->answered++;
         if (took_ns > m->worst_ns)
@@ -96,6 +96,33 @@ static void above_capacity_what_is_admitted_is_quick_and_nothing_is_wasted(void 
     assert_in_range(m->answered, 19000, 20100); /* of 20,000 */
     assert_true(m->worst_ns < 300 * MS);
     assert_in_range(m->refused, 35000, 45000);
+    model_free(m);
+}
+
+/* As computations have it: what is admitted is answered after a second, so what is answered tells of a limit of a second ago. */
+static void long_queues_do_not_make_it_swing(void **unused)
+{
+    struct model *m = model_new(2, 5000, 500 * MS);
+    for (int factor = 2; factor <= 3; factor++) {
+        run(m, 280 * factor, 3571 * MS / 1000, 10 * S); /* it learns */
+        for (int i = 0; i < 10; i++) {
+            run(m, 280 * factor, 3571 * MS / 1000, 2 * S);
+            assert_in_range(m->answered, 530, 565); /* of 560 */
+            assert_true(m->worst_ns < 1500 * MS);
+        }
+    }
+    model_free(m);
+}
+
+/* After trouble that was not of its making the limit must not be long on its way. */
+static void it_comes_back_soon(void **unused)
+{
+    struct model *m = model_new(2, 400, 500 * MS);
+    run(m, 600, 200 * MS, 400 * S);
+    assert_in_range(limit_now(&m->limit), 2, 20);
+    run(m, 600, 3 * MS, 4 * S);
+    run(m, 600, 3 * MS, 4 * S);
+    assert_true(m->answered > 1250); /* of 1,333 */
     model_free(m);
 }
 
@@ -157,6 +184,12 @@ static void one_burst_of_late_answers_is_no_overload(void **unused)
     model_free(m);
 }
 
+/* What has just been admitted. */
+static void sample(struct limit *limit, int64_t value, int64_t now_ns)
+{
+    limit_sample(limit, value, now_ns, now_ns);
+}
+
 static void within_floor_and_ceiling(void **unused)
 {
     struct limit limit;
@@ -164,12 +197,12 @@ static void within_floor_and_ceiling(void **unused)
     limit_init(&limit, &options);
     int64_t now_ns = 1;
     for (int i = 0; i < 200; i++)
-        limit_sample(&limit, 1000, now_ns += S);
+        sample(&limit, 1000, now_ns += S);
     assert_in_range(limit_now(&limit), 3, 5);
     for (int i = 0; i < 3; i++)
         assert_true(limit_enter(&limit, 1000, S));
     for (int i = 0; i < 2000; i++)
-        limit_sample(&limit, 1, now_ns += S);
+        sample(&limit, 1, now_ns += S);
     assert_int_equal(limit_now(&limit), 5);
     for (int i = 0; i < 3; i++)
         limit_leave(&limit);
@@ -201,6 +234,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(below_capacity_nothing_is_refused),
         cmocka_unit_test(above_capacity_what_is_admitted_is_quick_and_nothing_is_wasted),
+        cmocka_unit_test(long_queues_do_not_make_it_swing),
+        cmocka_unit_test(it_comes_back_soon),
         cmocka_unit_test(it_comes_back),
         cmocka_unit_test(trouble_of_long_ago_refuses_nobody),
         cmocka_unit_test(slow_by_nature_is_not_overloaded),
