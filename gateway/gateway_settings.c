@@ -22,7 +22,7 @@ const struct config_key gateway_keys[] = {
     {"max-connections", CONFIG_INT, "10000", 1, 1000000, "connections at one time"},
     {"latency-target", CONFIG_DURATION, "100ms", 1, 86400000,
      "what a short request may take at a service before fewer are admitted"},
-    {"limit-floor", CONFIG_INT, "64", 1, 1000000, "short requests of a service that are admitted at one time however slow it is"},
+    {"limit-floor", CONFIG_INT, "256", 1, 1000000, "short requests of a service that are admitted at one time however slow it is"},
     {"heavy-queue", CONFIG_INT, "50", 1, 100,
      "percent of its caller's wait that a computation may be queued before fewer are admitted"},
     {"lag-interval", CONFIG_DURATION, "1s", 0, 3600000,
