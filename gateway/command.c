@@ -8,6 +8,7 @@
 #include "json.h"
 #include "routes.h"
 #include "rules.h"
+#include "trace/trace.h"
 
 #define TRACESTATE_MAX 512
 #define IF_MATCH_MAX   1024
@@ -17,7 +18,7 @@ void draft_clear(struct draft *draft)
 {
     draft->id_len = draft->idempotency_len = draft->time_len = 0;
     draft->expiry_ms = draft->limit = 0;
-    draft->key = draft->body = draft->subject = SLICE_NONE;
+    draft->key = draft->body = draft->subject = draft->traceparent = SLICE_NONE;
     draft->service = NULL;
     draft->type[0] = '\0';
     if (draft->body_text.cap > BODY_KEPT)
@@ -173,7 +174,8 @@ void command_fill(const struct draft *draft, const struct request *req, const st
                   const struct command_origin *origin, struct slice correlation, struct command *ret_cmd)
 {
     struct slice parent = request_header(req, "traceparent"), state = request_header(req, "tracestate");
-    bool traced = parent.p && syntax_is_traceparent(parent);
+    struct trace_context context;
+    bool traced = trace_parse(parent, &context);
     *ret_cmd = (struct command){
         .key = draft->key,
         .body = draft->body,
@@ -185,7 +187,7 @@ void command_fill(const struct draft *draft, const struct request *req, const st
         .content_type = draft->body.p ? SLICE("application/json") : SLICE_NONE,
         .expiry_ms = draft->expiry_ms,
         .idempotency_key = present(draft->idempotency_key, draft->idempotency_len),
-        .traceparent = traced ? parent : SLICE_NONE,
+        .traceparent = draft->traceparent.p ? draft->traceparent : traced ? parent : SLICE_NONE,
         .tracestate = traced && state.len <= TRACESTATE_MAX ? state : SLICE_NONE,
         .if_match = request_header(req, "If-Match"),
         .auth_type = slice_of(req->principal.type),

@@ -32,6 +32,7 @@ struct draft {
     char type[ENVELOPE_TYPE_MAX + 1]; /* as well */
     /* set by the route's build function */
     struct slice subject; /* ce_subject */
+    struct slice traceparent; /* absent: the request's */
     struct slice key, body; /* into the request, or into the two below */
     char key_text[ENVELOPE_KEY_MAX];
     struct buf body_text;

@@ -17,6 +17,7 @@
 #include "command.h"
 #include "request.h"
 #include "routes.h"
+#include "spans.h"
 #include "stream.h"
 #include "watch.h"
 
@@ -67,6 +68,7 @@ struct exchange {
     bool spent;     /* its body went with it, and is not here to be sent again */
     bool keyed;     /* its command id is entered in the key index */
     struct circuit_call call; /* its command, as its service's circuit breaker counts it: degrade.h */
+    struct request_trace trace;
     size_t dropped; /* bytes of a refused body */
     enum outcome outcome;
     struct received *parts;

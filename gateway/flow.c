@@ -37,6 +37,7 @@ void flow_begin(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     stats_add(&flow->stats->requests);
     x->started_ns = now_ns;
+    spans_enter(x);
     if (!entry_check(flow, x, now_ns) || shed(flow, x, now_ns))
         refuse(flow, x);
 }
@@ -216,6 +217,7 @@ static void leave_place(struct exchange *x, int64_t now_ns)
 
 bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
+    spans_sent(x, now_ns);
     if (repeat(flow, x, now_ns))
         return true;
     leave_place(x, now_ns);
@@ -290,4 +292,5 @@ void flow_over(struct flow *flow, struct exchange *x)
     watch_leave(flow->watch, x->watch);
     x->watch = 0;
     stream_end(&x->stream, flow->pace);
+    spans_end(x, clock_mono_ns());
 }

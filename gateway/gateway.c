@@ -396,9 +396,11 @@ int gateway_run(const struct config *config)
     name_instance(&gateway);
     health_init(&gateway.health, gateway.instance);
     raise_descriptor_limit(config_int(config, "max-connections"));
+    if (trace_open("roundtrip-gateway", gateway.instance) != 0)
+        return 1;
     int err = lifecycle_open(&gateway.life, config_string(config, "ready-file"));
     if (err)
-        return 1;
+        goto out_trace;
     err = open_loop(&gateway);
     if (!err)
         err = open_access(&gateway);
@@ -442,5 +444,7 @@ out_loop:
     tls_free(gateway.tls);
     close_loop(&gateway);
     lifecycle_close(&gateway.life);
+out_trace:
+    trace_close();
     return err || replies_fatal(&gateway.replies) ? 1 : 0;
 }

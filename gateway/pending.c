@@ -202,6 +202,15 @@ bool pending_fail(struct pending *pending, struct ticket ticket, enum outcome wh
     return slot != NULL;
 }
 
+void *pending_owner(struct pending *pending, struct ticket ticket)
+{
+    pthread_mutex_lock(&pending->lock);
+    struct slot *slot = slot_of(pending, ticket);
+    void *owner = slot ? slot->owner : NULL;
+    pthread_mutex_unlock(&pending->lock);
+    return owner;
+}
+
 void pending_accept(struct pending *pending, struct ticket ticket)
 {
     pthread_mutex_lock(&pending->lock);

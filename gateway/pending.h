@@ -50,6 +50,8 @@ int pending_open(struct pending *pending, void *owner, uint32_t parts, int64_t d
                  struct ticket *ret_ticket) __attribute__((warn_unused_result));
 /** Asks that the request end as soon as the bus thread looks: pending_expire() gives it back with `why`. False: it is out already. */
 bool pending_fail(struct pending *pending, struct ticket ticket, enum outcome why);
+/** Who waits with this ticket; NULL: nobody any more. Bus thread only. */
+void *pending_owner(struct pending *pending, struct ticket ticket);
 /** Kafka has the command: one with an `accept_ns` waits until then, and ends with OUTCOME_ACCEPTED. */
 void pending_accept(struct pending *pending, struct ticket ticket);
 /** Nothing may be opened any more, and all that waits is to end with `why` (OUTCOME_NONE: at its own

@@ -95,11 +95,20 @@ static bool read_burst(struct replies *replies)
     return true;
 }
 
+static void note_delivery(struct replies *replies, struct ticket ticket, const struct delivery *delivery)
+{
+    struct exchange *x = pending_owner(replies->options.pending, ticket);
+    if (x)
+        spans_delivered(x, delivery->partition, delivery->offset, clock_mono_ns());
+}
+
 void replies_delivered(void *arg, const struct delivery *delivery)
 {
     struct replies *replies = arg;
     bool accepts;
     struct ticket ticket = pending_ticket_unpack(delivery->opaque, &accepts);
+    if (!delivery->error_text && trace_on())
+        note_delivery(replies, ticket, delivery);
     if (!delivery->error_text && accepts)
         pending_accept(replies->options.pending, ticket);
     if (!delivery->error_text) {

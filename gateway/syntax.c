@@ -293,31 +293,6 @@ bool syntax_etag_listed(struct slice if_none_match, struct slice etag)
     return false;
 }
 
-/* `len` lower-case hex digits at `p`, not all of them zero unless `zero_ok`. */
-static bool is_hex(const char *p, size_t len, bool zero_ok)
-{
-    bool zero = true;
-    for (size_t i = 0; i < len; i++) {
-        if (!is_digit(p[i]) && !(p[i] >= 'a' && p[i] <= 'f'))
-            return false;
-        zero = zero && p[i] == '0';
-    }
-    return zero_ok || !zero;
-}
-
-bool syntax_is_traceparent(struct slice s)
-{
-    /* version "-" trace-id "-" parent-id "-" flags */
-    if (s.len < 55 || s.p[2] != '-' || s.p[35] != '-' || s.p[52] != '-')
-        return false;
-    if (!is_hex(s.p, 2, true) || memcmp(s.p, "ff", 2) == 0)
-        return false;
-    bool version_0 = memcmp(s.p, "00", 2) == 0;
-    if (s.len > 55 && (version_0 || s.p[55] != '-' || s.len > 128))
-        return false;
-    return is_hex(s.p + 3, 32, false) && is_hex(s.p + 36, 16, false) && is_hex(s.p + 53, 2, true);
-}
-
 static int hex_value(char c)
 {
     if (is_digit(c))

@@ -65,8 +65,6 @@ void syntax_cache_control(struct slice field, struct syntax_cache_control *cache
  */
 bool syntax_etag_listed(struct slice if_none_match, struct slice etag);
 
-/** A traceparent of W3C Trace Context level 1, or of a later version that starts like it. */
-bool syntax_is_traceparent(struct slice s);
 
 /** Decodes %XX into `ret_text` (room for s.len bytes); false when an escape is malformed. */
 bool syntax_percent_decode(struct slice s, char *ret_text, size_t *ret_len)

@@ -113,6 +113,7 @@ void waiting_ask(struct flow *flow, struct exchange *x, uint32_t parts, int64_t 
 {
     struct ticket ticket;
     struct buf body = {0};
+    spans_send(x, clock_mono_ns());
     if (x->req.body.cap > WAITING_BODY_MAX) {
         buf_swap(&body, &x->req.body); /* the draft goes on pointing at it, until it is sent */
         x->spent = true;

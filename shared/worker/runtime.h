@@ -125,6 +125,8 @@ struct work {
     bool went_alone; /* the letter, with no other at the same time */
     char retry_after[12];
 
+    int64_t moved_ns[WORK_FINISHED + 1]; /* when it came to each stage last; only while traces are recorded */
+
     struct pool_task task;
     struct job job;
     _Atomic int64_t began_ns; /* its handler on the pool; 0: not yet */

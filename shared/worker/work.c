@@ -5,8 +5,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "log.h"
+#include "trace/trace.h"
 #include "worker/faults.h"
+#include "worker/spans.h"
 
 static const char *const stage_names[] = {"new",     "queued",   "running",  "retrying", "appending", "reading",  "forwarding",
                                           "burying", "replying", "claiming", "repairing", "removing", "noting", "finished"};
@@ -20,6 +23,8 @@ struct work *work_new(struct partition *p, struct message *msg)
     }
     work->partition = p;
     work->msg = msg;
+    if (trace_on())
+        work->moved_ns[WORK_NEW] = clock_mono_ns();
     work->next = p->works;
     if (p->works)
         p->works->prev = work;
@@ -43,6 +48,8 @@ void work_move(struct work *work, enum work_stage stage)
 {
     assert(work->stage != WORK_FINISHED);
     work->stage = stage;
+    if (trace_on())
+        spans_moved(work);
     if (work->msg)
         log_debug("hop", "id=%.*s type=%.*s partition=%d offset=%lld stage=%s", SLICE_ARG(work->cmd.id),
                   SLICE_ARG(work->cmd.type), work->msg->rec.partition, (long long)work->msg->rec.offset,

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "loop.h"
 #include "settings.h"
+#include "trace/trace.h"
 #include "worker/open.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
@@ -223,12 +224,14 @@ static void say_goodbye(const struct worker *worker)
              (unsigned long long)c->faults, (unsigned long long)c->retries);
 }
 
-static int worker_run(const struct service *service, const struct config *config, struct lifecycle *life)
+static int worker_run(const struct service *service, const char *name, const struct config *config, struct lifecycle *life)
 {
     struct worker worker = {.service = service, .config = config, .bus = settings_bus(config), .state_lock = -1};
     struct bus_error error = {""};
     struct loop loop = {.epoll_fd = -1};
     int err = worker_open(&worker, life, &error);
+    if (!err)
+        err = trace_open(name, worker.instance);
     if (!err)
         err = watchdog_start(&worker.watchdog, config_int(config, "handler-limit") * CLOCK_NS_PER_MS);
     if (!err)
@@ -241,6 +244,7 @@ static int worker_run(const struct service *service, const struct config *config
         worker_fail(&worker, "cannot start", error.text[0] ? error.text : strerror(-err));
     watchdog_stop(&worker.watchdog);
     worker_close(&worker);
+    trace_close();
     loop_close(&loop);
     say_goodbye(&worker);
     return worker.failed ? 1 : 0;
@@ -265,7 +269,7 @@ int worker_main(const struct service *service, int argc, char **argv)
     settings_apply_log(config, name);
     int status = 1, err = lifecycle_open(&life, config_string(config, "ready-file"));
     if (err == 0) {
-        status = worker_run(service, config, &life);
+        status = worker_run(service, name, config, &life);
         lifecycle_close(&life);
     } else {
         log_error("cannot start", "why=\"%s\"", strerror(-err));

@@ -232,20 +232,6 @@ static void entity_tag_lists(void **unused)
     assert_false(syntax_etag_listed(SLICE("W/"), SLICE("\"3\"")));
 }
 
-static void traceparents(void **unused)
-{
-#define GOOD "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    assert_true(syntax_is_traceparent(SLICE(GOOD)));
-    assert_true(syntax_is_traceparent(SLICE("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more")));
-    assert_false(syntax_is_traceparent(SLICE(GOOD "-more")));
-    assert_false(syntax_is_traceparent(SLICE("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")));
-    assert_false(syntax_is_traceparent(SLICE("00-00000000000000000000000000000000-b7ad6b7169203331-01")));
-    assert_false(syntax_is_traceparent(SLICE("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01")));
-    assert_false(syntax_is_traceparent(SLICE("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01")));
-    assert_false(syntax_is_traceparent(SLICE("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331")));
-    assert_false(syntax_is_traceparent(SLICE("")));
-}
-
 static void percent_decoding(void **unused)
 {
     char text[32];
@@ -274,7 +260,6 @@ int main(void)
         cmocka_unit_test(cache_control),
         cmocka_unit_test(cache_control_numbers),
         cmocka_unit_test(entity_tag_lists),
-        cmocka_unit_test(traceparents),
         cmocka_unit_test(percent_decoding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
