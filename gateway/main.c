@@ -22,8 +22,7 @@ int main(int argc, char **argv)
     case CONFIG_RUN:
         break;
     }
-    settings_apply_log(config, program.name);
-    int status = gateway_run(config);
+    int status = settings_apply_log(config, program.name, config_string(config, "instance-id")) == 0 ? gateway_run(config) : 2;
     config_free(config);
     return status;
 }

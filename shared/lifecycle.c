@@ -12,6 +12,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "log.h"
+
 static bool has_ready_file(const struct lifecycle *life)
 {
     return life->ready_file && *life->ready_file;
@@ -24,6 +26,7 @@ int lifecycle_open(struct lifecycle *life, const char *ready_file)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return -errno;
     int err = pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -53,6 +56,10 @@ void lifecycle_check(struct lifecycle *life)
 {
     struct signalfd_siginfo info;
     while (read(life->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGUSR1) {
+            log_toggle_debug();
+            continue;
+        }
         life->hurried = life->stopping;
         life->stopping = true;
     }

@@ -14,7 +14,7 @@ struct lifecycle {
 };
 
 /**
- * Blocks SIGTERM and SIGINT in this thread and in all it will start, and ignores SIGPIPE: call it before the
+ * Blocks SIGTERM, SIGINT and SIGUSR1 in this thread and in all it will start, and ignores SIGPIPE: call it before the
  * first other thread, so before any Kafka or HTTP handle. A ready file left by an earlier process is removed.
  * 0 or -errno.
  */
@@ -24,7 +24,7 @@ void lifecycle_close(struct lifecycle *life);
 
 /** Readable when a signal has come: then call lifecycle_check(). */
 int lifecycle_fd(const struct lifecycle *life);
-/** Takes what signals have come; never blocks. */
+/** Takes what signals have come; never blocks. SIGUSR1 switches the log to debug and back. */
 void lifecycle_check(struct lifecycle *life);
 /** True once lifecycle_check() has seen a signal. */
 bool lifecycle_stopping(const struct lifecycle *life);

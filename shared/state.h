@@ -109,6 +109,8 @@ bool state_attempts(struct state *state, struct slice command_id, struct state_c
 /** A command after `after` whose first attempt was before `before_ms`, its id copied into `ret_id`; false when there is none. */
 bool state_next_old_attempts(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size,
                              size_t *ret_len);
+/** Bytes of its file that are in use or were, and how large it may grow before it is enlarged. */
+void state_size(const struct state *state, uint64_t *ret_used, uint64_t *ret_map);
 /** Ends the read snapshot, so that old pages can be reused; the next read starts another. Call when idle. */
 void state_reads_end(struct state *state);
 

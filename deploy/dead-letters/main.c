@@ -366,7 +366,10 @@ int main(int argc, char **argv)
         config_free(config);
         return misuse("say what to do: list, read, redrive, discard, jobs, follow, cancel or breakers");
     }
-    settings_apply_log(config, program.name);
+    if (settings_apply_log(config, program.name, "") != 0) {
+        config_free(config);
+        return 2;
+    }
     run.config = config;
     run.bus = settings_bus(config);
     int status = run_verb(verb, &run);

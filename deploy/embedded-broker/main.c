@@ -27,6 +27,8 @@
 
 static const struct config_key broker_settings[] = {
     {"log-level", CONFIG_LEVEL, "info", 0, 0, "How much to log on stderr."},
+    {"log-format", CONFIG_STRING, "logfmt", 0, 0, "logfmt or json."},
+    {"log-repeats", CONFIG_INT, "100", 0, 1000000, "Lines that one place may write a second; 0: any number."},
     {"ready-file", CONFIG_STRING, "", 0, 0,
      "File to write the address into once ready; removed at exit. Empty: none."},
     {"parent-pid", CONFIG_INT, "0", 0, INT32_MAX,
@@ -195,8 +197,7 @@ int main(int argc, char **argv)
     case CONFIG_RUN:
         break;
     }
-    settings_apply_log(config, "embedded-broker");
-    int result = run(config);
+    int result = settings_apply_log(config, "embedded-broker", "") == 0 ? run(config) : 2;
     config_free(config);
     return result;
 }

@@ -108,8 +108,7 @@ int main(int argc, char **argv)
     case CONFIG_RUN:
         break;
     }
-    settings_apply_log(config, "topics");
-    int result = run(config);
+    int result = settings_apply_log(config, "topics", "") == 0 ? run(config) : 2;
     config_free(config);
     return result;
 }

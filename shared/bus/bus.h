@@ -23,6 +23,7 @@ struct bus_settings {
     const char *client_id;
     const struct config_property *properties; /* passed to librdkafka after our own settings; they win */
     size_t property_count;
+    bool measured; /* its clients stand in the process's metrics (statistics.h) */
 };
 
 /** How long opening and metadata calls wait for a broker, in ms. */

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "refill.h"
 #include "rk.h"
+#include "bus/statistics_own.h"
 
 #define COMMITTED_TRIES      6
 #define COMMITTED_TIMEOUT_MS 5000
@@ -201,6 +202,8 @@ int consumer_open(const struct consumer_options *options, struct consumer **ret_
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_offset_commit_cb(conf, on_commit);
+    if (options->settings->measured)
+        statistics_configure(conf);
     consumer->rk = rk_new(RD_KAFKA_CONSUMER, conf, ret_error);
     if (!consumer->rk)
         goto fail;
@@ -211,6 +214,8 @@ int consumer_open(const struct consumer_options *options, struct consumer **ret_
     err = consumer->fd < 0 ? consumer->fd : subscribe(consumer, ret_error);
     if (err)
         goto fail;
+    if (options->settings->measured)
+        statistics_join(consumer->rk, "commands", NULL);
     *ret_consumer = consumer;
     return 0;
 fail:
@@ -258,6 +263,7 @@ void consumer_close(struct consumer *consumer)
 {
     if (!consumer)
         return;
+    statistics_leave(consumer->rk);
     if (consumer->fatal[0] && consumer->rk)
         return; /* librdkafka never finishes destroying a fenced member; the process ends, which frees it all */
     consumer_leave(consumer);
@@ -384,6 +390,14 @@ int consumer_commit_sync(struct consumer *consumer, int32_t partition, int64_t n
     rd_kafka_queue_destroy(answer);
     rd_kafka_topic_partition_list_destroy(list);
     return err;
+}
+
+int64_t consumer_end(struct consumer *consumer, int32_t partition)
+{
+    int64_t low, high;
+    if (rd_kafka_get_watermark_offsets(consumer->rk, consumer->options.topic, partition, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return -1;
+    return high >= 0 ? high : -1;
 }
 
 const char *consumer_fatal(struct consumer *consumer)

@@ -53,6 +53,8 @@ int consumer_pause(struct consumer *consumer, int32_t partition) __attribute__((
 void consumer_commit(struct consumer *consumer, int32_t partition, int64_t next_offset);
 /** Commits and waits half a second at most, for a revocation: 0 or -errno. */
 int consumer_commit_sync(struct consumer *consumer, int32_t partition, int64_t next_offset);
+/** Where the partition's log ends, as far as a fetch has told: the next record's offset; -1: none has. Does not wait. */
+int64_t consumer_end(struct consumer *consumer, int32_t partition);
 const char *consumer_fatal(struct consumer *consumer);
 
 #endif

@@ -42,7 +42,9 @@ rd_kafka_topic_t *producer_topic(struct producer *producer, const char *name)
         free(copy);
         return NULL;
     }
-    producer->topics[producer->topic_count++] = (struct topic_handle){copy, rkt};
+    size_t at = producer->topic_count++;
+    producer->topics[at] = (struct topic_handle){copy, rkt};
+    atomic_store_explicit(&producer->sends.topics[at].topic, copy, memory_order_release);
     return rkt;
 }
 

@@ -14,6 +14,21 @@
 #define PROBE_EVERY_NS   (INT64_C(300) * CLOCK_NS_PER_MS)
 #define PROBE_TIMEOUT_MS 50
 
+/* The topics' places are those of their handles, which are never taken away; a topic beyond them has none. */
+static void measure(struct producer *producer, const rd_kafka_message_t *native)
+{
+    int64_t us = rd_kafka_message_latency(native);
+    for (size_t i = 0; us >= 0 && i < STATISTICS_TOPICS_MAX; i++) {
+        const char *topic = atomic_load_explicit(&producer->sends.topics[i].topic, memory_order_acquire);
+        if (!topic)
+            return;
+        if (producer->topics[i].rkt != native->rkt)
+            continue;
+        metrics_observe(native->err ? &producer->sends.topics[i].failed : &producer->sends.topics[i].took, us * 1000);
+        return;
+    }
+}
+
 /* On the serving thread, from rd_kafka_poll(). */
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *native, void *opaque)
 {
@@ -29,6 +44,8 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *native, void *
         producer->acknowledged = true;
         atomic_store_explicit(&producer->connected, true, memory_order_relaxed);
     }
+    if (producer->measured)
+        measure(producer, native);
     atomic_fetch_sub(&producer->in_flight, 1);
     producer->served++;
     if (producer->delivered)
@@ -98,6 +115,7 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     producer->arg = options->arg;
     producer->corked = options->corked;
     producer->gapless = options->gapless;
+    producer->measured = options->settings->measured;
     producer->last = &producer->first;
     producer->connected = true;
     producer->fd = -1;
@@ -106,6 +124,8 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     if (!conf)
         goto fail;
     raise_max_bytes(conf, options->extra_bytes);
+    if (producer->measured)
+        statistics_configure(conf);
     rd_kafka_conf_set_opaque(conf, producer);
     rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
     rd_kafka_conf_set_error_cb(conf, on_error);
@@ -120,6 +140,8 @@ int producer_open(const struct producer_options *options, struct producer **ret_
         rk_error_set(ret_error, "cannot make an eventfd: %s; raise the limit of open files", strerror(-err));
         goto fail;
     }
+    if (producer->measured)
+        statistics_join(producer->rk, producer->role, &producer->sends);
     *ret_producer = producer;
     return 0;
 fail:
@@ -131,6 +153,7 @@ void producer_close(struct producer *producer)
 {
     if (!producer)
         return;
+    statistics_leave(producer->rk);
     if (producer->rk)
         producer_cancel_all(producer);
     if (producer->queue)

@@ -8,9 +8,10 @@
 
 #include "bus/pace.h"
 #include "bus/producer.h"
+#include "bus/statistics_own.h"
 #include "rk.h"
 
-#define PRODUCER_TOPICS_MAX 16
+#define PRODUCER_TOPICS_MAX STATISTICS_TOPICS_MAX
 
 struct topic_handle {
     char *name;
@@ -37,7 +38,7 @@ struct producer {
     producer_delivered_fn *delivered;
     void *arg;
     const char *role;
-    bool corked, gapless;
+    bool corked, gapless, measured;
     size_t max_bytes;
     /* any thread */
     _Atomic int64_t in_flight, heard_ns;
@@ -47,6 +48,7 @@ struct producer {
     int64_t served;
     bool acknowledged; /* one of what was served */
     char fatal[BUS_ERROR_SIZE];
+    struct statistics_sends sends; /* any thread reads */
     /* guarded by lock */
     pthread_mutex_t lock;
     struct pace pace;

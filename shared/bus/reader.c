@@ -10,6 +10,7 @@
 #include "log.h"
 #include "refill.h"
 #include "rk.h"
+#include "bus/statistics_own.h"
 
 #define TOPICS_MAX 64
 
@@ -59,6 +60,8 @@ static int open_with(const struct bus_settings *settings, const char *role, cons
         goto fail;
     rd_kafka_conf_set_opaque(conf, reader);
     rd_kafka_conf_set_error_cb(conf, on_error);
+    if (settings->measured)
+        statistics_configure(conf);
     reader->rk = rk_new(RD_KAFKA_CONSUMER, conf, ret_error);
     if (!reader->rk)
         goto fail;
@@ -71,6 +74,8 @@ static int open_with(const struct bus_settings *settings, const char *role, cons
         rk_error_set(ret_error, "cannot make an eventfd: %s; raise the limit of open files", strerror(-err));
         goto fail;
     }
+    if (settings->measured)
+        statistics_join(reader->rk, role, NULL);
     *ret_reader = reader;
     return 0;
 fail:
@@ -94,6 +99,7 @@ void reader_close(struct reader *reader)
 {
     if (!reader)
         return;
+    statistics_leave(reader->rk);
     if (reader->queue)
         rd_kafka_queue_destroy(reader->queue);
     if (reader->reading)

@@ -188,3 +188,12 @@ bool state_next_entity(struct state *state, struct slice after, struct slice *re
     *ret_value = entity_parts(v, ret_exists, &version);
     return true;
 }
+
+void state_size(const struct state *state, uint64_t *ret_used, uint64_t *ret_map)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    bool known = mdb_env_info(state->env, &info) == 0 && mdb_env_stat(state->env, &stat) == 0;
+    *ret_used = known ? (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize : 0;
+    *ret_map = known ? info.me_mapsize : 0;
+}

@@ -6,6 +6,7 @@
 
 #include "log.h"
 #include "worker/letters.h"
+#include "worker/meters.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
 #include "worker/work.h"
@@ -73,6 +74,7 @@ void bury(struct work *work, struct slice reason)
     work->dead_reason = reason;
     work_move(work, WORK_BURYING);
     p->worker->count.dead_letters++;
+    meters_buried(work);
     if (p->letters_alone)
         work_queue_add(&p->letters, work);
     else

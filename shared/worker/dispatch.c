@@ -15,6 +15,7 @@
 #include "log.h"
 #include "worker/faults.h"
 #include "worker/inquire.h"
+#include "worker/meters.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
 #include "worker/repeat.h"
@@ -121,12 +122,15 @@ static void run(struct work *work)
         return;
     }
     struct call call = make_call(work);
+    int64_t began_ns = meters_begin(p->worker);
     watchdog_enter(&p->worker->watchdog, work);
     if (op->place == RUN_INLINE)
         op->handler(&call, &work->decision);
     else if (op->admit)
         op->admit(&call, &work->decision);
     watchdog_leave(&p->worker->watchdog);
+    if (began_ns && op->place == RUN_INLINE)
+        meters_handled(work, clock_mono_ns() - began_ns);
     if (op->place == RUN_POOL && work->decision.status == 0) {
         run_pooled(work);
         return;
@@ -194,6 +198,7 @@ void dispatch_command(struct work *work)
     enum envelope_error error = envelope_decode_command(&work->msg->rec, &work->cmd);
     work->key = work->cmd.key;
     fix_id(work);
+    log_about(work->cmd.id, work->cmd.traceparent);
     if (error != ENVELOPE_OK) {
         dispatch_bury(work, 400, envelope_error_text(error));
         return;
@@ -255,12 +260,16 @@ void dispatch_pool_done(void *arg, bool ran)
         work_release(work); /* not ours any more: whoever owns the key now does it again */
         return;
     }
+    if (ran)
+        meters_handled(work, work->worked_ns);
     if (work->cancelled && ran) {
         decision_reset(&work->decision);
         inquire_decide_cancelled(work);
     } else if (!ran || atomic_load(&work->job.stop)) {
         return; /* stopped for a shutdown: it stays unfinished, so its command is delivered again */
     }
+    log_about(work->cmd.id, work->cmd.traceparent);
     dispatch_settle(work);
+    log_about_nothing();
     dispatch_wake_waiting(p);
 }

@@ -276,6 +276,7 @@ void faults_answer(struct work *work)
 
 static void try_again(struct work *work)
 {
+    log_about(work->cmd.id, work->cmd.traceparent);
     partition_untable(work);
     work_move(work, WORK_NEW);
     decision_reset(&work->decision);
@@ -304,6 +305,7 @@ void faults_tick(struct partition *p, int64_t now_ns)
         }
         ran = true;
         try_again(work);
+        log_about_nothing();
     }
     if (ran && p->phase == PARTITION_SERVING)
         dispatch_wake_waiting(p);

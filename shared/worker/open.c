@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "lifecycle.h"
 #include "log.h"
+#include "worker/ops.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
 #include "worker/suspects.h"
@@ -202,7 +203,9 @@ static int lock_state_dir(struct worker *worker, struct bus_error *error)
 int worker_open(struct worker *worker, struct lifecycle *life, struct bus_error *error)
 {
     name_things(worker);
-    int err = worker->service->open ? worker->service->open(worker->config, &worker->context) : 0;
+    int err = worker_ops_open(worker);
+    if (!err && worker->service->open)
+        err = worker->service->open(worker->config, &worker->context);
     if (!err)
         err = open_clients(worker, error);
     if (!err)
@@ -228,6 +231,7 @@ int worker_open(struct worker *worker, struct lifecycle *life, struct bus_error 
 void worker_close(struct worker *worker)
 {
     worker->stopping = true;
+    worker_ops_close(worker);
     if (worker->pool)
         pool_stop(worker->pool);
     consumer_leave(worker->consumer); /* drains and gives up the partitions */
@@ -253,4 +257,5 @@ void worker_close(struct worker *worker)
         worker->service->close(worker->context);
     free(worker->partitions);
     free(worker->breakers);
+    meters_free(worker->meters);
 }

@@ -19,6 +19,7 @@
 #include "worker/faults.h"
 #include "worker/letters.h"
 #include "worker/dispatch.h"
+#include "worker/meters.h"
 #include "worker/recover.h"
 #include "worker/suspects.h"
 #include "worker/work.h"
@@ -53,7 +54,9 @@ void partition_take(struct partition *p, struct message *msg)
         return;
     }
     p->worker->count.commands++;
+    meters_taken(work);
     dispatch_command(work);
+    log_about_nothing();
 }
 
 void partition_submit(struct work *work)
@@ -178,6 +181,7 @@ static void event_delivered(struct work *work, const struct delivery *delivery)
         return;
     }
     if (journal_writer_acknowledged(&p->writer, delivery->offset) != JOURNAL_FINAL) {
+        p->worker->count.gaps++;
         recover_restart(p, "another writer's record stands in the log", RESTART_NS);
         return;
     }
@@ -238,6 +242,7 @@ void partition_forward(struct work *work, int32_t to)
     struct record rec;
     letters_forward(work, to, &headers, &rec);
     work_move(work, WORK_FORWARDING);
+    work->forwarded = true;
     worker->count.forwarded++;
     int err = send(work, worker->replies, &rec, &headers, "forward");
     if (err == -EMSGSIZE)
@@ -250,11 +255,13 @@ void partition_finish(struct work *work)
 {
     struct partition *p = work->partition;
     work_move(work, WORK_FINISHED);
+    meters_ended(work);
     if (work->msg && offsets_finish(&p->offsets, work->msg->rec.offset))
         p->floor_dirty = true;
     (void)suspects_passed(work);
     if (work->op && work->op->scope == SCOPE_PARTITION)
         counts_forget(work); /* the others were settled */
+    log_about_nothing(); /* what follows is about others */
     if (p->phase == PARTITION_SERVING)
         work_release(work); /* else the claim ended by it, and with it this work */
 }
@@ -269,6 +276,7 @@ void partition_delivered(void *arg, const struct delivery *delivery)
         work_release(work);
         return;
     }
+    log_about(work->cmd.id, work->cmd.traceparent);
     switch (work->stage) {
     case WORK_APPENDING:
     case WORK_REPAIRING:
@@ -292,6 +300,7 @@ void partition_delivered(void *arg, const struct delivery *delivery)
         partition_finish(work);
         break;
     }
+    log_about_nothing();
 }
 
 /* ---- periodically ---- */

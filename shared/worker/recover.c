@@ -124,11 +124,12 @@ void recover_restart(struct partition *p, const char *why, int64_t delay_ns)
     if (p->phase == PARTITION_AWAY || p->phase == PARTITION_WAITING)
         return;
     log_warn("partition gives up its claim and starts again", "partition=%d why=\"%s\"", p->number, why);
+    p->worker->count.losses++;
     stop_reading(p);
     if (p->phase == PARTITION_SERVING) {
         p->position = p->offsets.floor;
         if (consumer_pause(p->worker->consumer, p->number) != 0)
-            log_debug("pause", "partition=%d not assigned any more", p->number);
+            log_debug("pause", "partition=%d why=\"not assigned any more\"", p->number);
     }
     p->phase = PARTITION_WAITING;
     p->retry_ns = clock_mono_ns() + delay_ns;
@@ -386,8 +387,10 @@ static void check_idle(struct partition *p, int64_t now_ns)
     if (p->journal.first || !producer_connected(p->worker->events))
         return;
     if (reader_end(p->worker->reader, p->worker->events_topic, p->number, IDLE_TIMEOUT_MS, &high) == 0 &&
-        journal_writer_overtaken(&p->writer, high))
+        journal_writer_overtaken(&p->writer, high)) {
+        p->worker->count.gaps++;
         recover_restart(p, "another writer's record stands in the log", RESTART_NS);
+    }
 }
 
 void recover_tick(struct partition *p, int64_t now_ns)

@@ -74,6 +74,8 @@ struct work {
     struct work *queue_next;  /* the one queue its stage says: journal, readers, waiting, retrying or letters */
 
     struct message *msg; /* NULL for claims and repairs */
+    int64_t taken_ns;    /* when it was taken up; 0: nobody measures */
+    bool forwarded;      /* it stood in the wrong partition */
     struct command cmd;
     const struct operation *op;
     char id[sizeof(ENVELOPE_ATTEMPTS_KEY_PREFIX) + ENVELOPE_ID_MAX]; /* when the producer gave none; a key of ours */
@@ -185,11 +187,15 @@ struct partition {
     size_t repairs_open;
 };
 
-/** Log-line counters of the process; printed at exit. */
+/** Of the process; the loop counts, any thread reads. Printed at exit. */
 struct worker_counters {
-    uint64_t commands, events, replies, replayed, expired, refused, forwarded, dead_letters, no_reply, claims, void_events;
-    uint64_t faults, retries;
+    _Atomic uint64_t commands, events, replies, replayed, expired, refused, forwarded, dead_letters, no_reply, claims, void_events;
+    _Atomic uint64_t faults, retries;
+    _Atomic uint64_t losses, gaps; /* claims given up; of them because of another writer's record */
 };
+
+struct meters;
+struct ops_server;
 
 struct worker {
     /* fixed after worker_open() */
@@ -223,6 +229,8 @@ struct worker {
     struct progress replay;
     struct watchdog watchdog;
     struct worker_counters count;
+    struct meters *meters;  /* NULL: nobody can ask for them */
+    struct ops_server *ops; /* NULL: there is none */
 };
 
 /** Ends the process with an error, after the current turn of the loop. */

@@ -10,9 +10,12 @@
 #include "lifecycle.h"
 #include "log.h"
 #include "loop.h"
+#include "ops/server.h"
 #include "settings.h"
 #include "trace/trace.h"
+#include "worker/meters.h"
 #include "worker/open.h"
+#include "worker/ops.h"
 #include "worker/partition.h"
 #include "worker/recover.h"
 #include "worker/sweep.h"
@@ -105,7 +108,9 @@ static void note_ready(struct worker *worker, struct lifecycle *life)
     }
     worker->ready = true;
     log_info("ready", "topic=%s group=%s", worker->commands_topic, worker->group);
-    int err = lifecycle_ready(life, "ready\n");
+    char text[160];
+    worker_ops_describe(worker, text, sizeof(text));
+    int err = lifecycle_ready(life, text);
     if (err)
         worker_fail(worker, "cannot write the ready file", strerror(-err));
 }
@@ -141,6 +146,7 @@ static void tick(struct worker *worker, struct lifecycle *life)
     sweep_tick(worker, now, clock_wall_ms());
     note_ready(worker, life);
     check_fatal(worker);
+    meters_publish(worker, now);
 }
 
 static int64_t next_due(const struct worker *worker)
@@ -252,7 +258,7 @@ static int worker_run(const struct service *service, const char *name, const str
 
 int worker_main(const struct service *service, int argc, char **argv)
 {
-    const struct config_key *const tables[] = {settings_common, worker_keys, service->settings, NULL};
+    const struct config_key *const tables[] = {settings_common, worker_keys, ops_keys, service->settings, NULL};
     char name[64];
     snprintf(name, sizeof(name), "roundtrip-%s-worker", service->name);
     const struct config_program program = {.name = name, .summary = service->summary, .tables = tables};
@@ -266,7 +272,10 @@ int worker_main(const struct service *service, int argc, char **argv)
         break;
     }
     struct lifecycle life;
-    settings_apply_log(config, name);
+    if (settings_apply_log(config, name, config_string(config, "instance-id")) != 0) {
+        config_free(config);
+        return 2;
+    }
     int status = 1, err = lifecycle_open(&life, config_string(config, "ready-file"));
     if (err == 0) {
         status = worker_run(service, name, config, &life);

@@ -278,6 +278,11 @@ int consumer_commit_sync(struct consumer *c, int32_t partition, int64_t next_off
     return group_commit(c, c->generation, partition, next_offset) ? 0 : -EINVAL;
 }
 
+int64_t consumer_end(struct consumer *c, int32_t partition)
+{
+    return -1;
+}
+
 const char *consumer_fatal(struct consumer *c)
 {
     return c->fatal;

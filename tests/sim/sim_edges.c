@@ -11,6 +11,8 @@
 #include "loop.h"
 #include "state.h"
 #include "trace/trace.h"
+#include "ops/server.h"
+#include "worker/ops.h"
 #include "worker/pool.h"
 #include "worker/spans.h"
 #include "worker/watchdog.h"
@@ -250,6 +252,24 @@ int __wrap_state_apply(struct state *state, const struct state_change *changes, 
     }
     checks_apply(state, changes, count, next_offset);
     return __real_state_apply(state, changes, count, next_offset, ret_error);
+}
+
+/* ---- operators: none ---- */
+
+const struct config_key ops_keys[] = {{NULL, CONFIG_STRING, NULL, 0, 0, NULL}};
+
+int worker_ops_open(struct worker *worker)
+{
+    return 0;
+}
+
+void worker_ops_close(struct worker *worker)
+{
+}
+
+void worker_ops_describe(const struct worker *worker, char *ret_text, size_t size)
+{
+    snprintf(ret_text, size, "ready\n");
 }
 
 /* ---- the watchdog: no handler of this service hangs ---- */

@@ -307,7 +307,7 @@ static void check_prints_what_is_in_force_and_no_secret(void **state)
     assert_string_equal(o.err, "");
     assert_string_equal(
         o.out, "host=two\\x0alines\nhttp-port=1\nfree=0\nloud=false\nwait=5s\nroom=64KiB\ntoken=***\n"
-               "kafka=127.0.0.1:9092\ninstance-id=\nlog-level=info\nready-file=\n"
+               "kafka=127.0.0.1:9092\ninstance-id=\nlog-level=info\nlog-format=logfmt\nlog-repeats=100\nready-file=\n"
                "kafka.sasl.password=***\nkafka.ssl.key.pem=***\n"
                "kafka.sasl.oauthbearer.client.secret=***\nkafka.linger.ms=5\n");
     assert_wrong(ARGS("--check", "--http-port=x"), NULL, "http-port cannot be \"x\"");
