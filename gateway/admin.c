@@ -2,7 +2,7 @@
 /* Putting the operators' listener together, and who may use it. */
 #include "admin.h"
 
-#include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,6 +14,8 @@
 #include "http.h"
 #include "listener.h"
 #include "log.h"
+#include "ops/guard.h"
+#include "ops/pages.h"
 #include "pool.h"
 
 #define THREADS         2
@@ -33,9 +35,14 @@ const struct config_key admin_keys[] = {
     {NULL, CONFIG_STRING, NULL, 0, 0, NULL},
 };
 
+#define ROWS_MAX 32
+
+/* The context of all routes: those of dead letters know its first member only. */
 struct admin {
     struct dead_letters letters;
-    const char *token;
+    struct metrics_sources *metrics; /* borrowed */
+    struct route rows[ROWS_MAX];
+    struct route_table routes;
     struct flow flow;
     struct stats stats;
     struct pool *pool;
@@ -47,65 +54,26 @@ struct admin {
 
 /* ---- who may ---- */
 
-static bool same_secret(struct slice given, const char *token)
-{
-    size_t len = strlen(token);
-    unsigned char differs = given.len != len;
-    for (size_t i = 0; i < len && given.len == len; i++) /* in a time that does not tell where */
-        differs |= (unsigned char)(given.p[i] ^ token[i]);
-    return differs == 0;
-}
-
-/* "127.0.0.1:8081", "[::1]", "localhost": not a name that somebody else's DNS could lead here. */
-static bool is_literal_host(struct slice host)
-{
-    char name[64];
-    unsigned char address[sizeof(struct in6_addr)];
-    bool brackets = host.len > 0 && host.p[0] == '[';
-    const char *end = host.len ? memchr(host.p, brackets ? ']' : ':', host.len) : NULL;
-    size_t skip = brackets ? 1 : 0, len = (end ? (size_t)(end - host.p) : host.len) - skip;
-    if (host.len <= skip || len == 0 || len >= sizeof(name))
-        return false;
-    snprintf(name, sizeof(name), "%.*s", (int)len, host.p + skip);
-    return strcmp(name, "localhost") == 0 || inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
-}
-
-/* A page of ours is at "http://<Host>"; any other must not make its reader's browser act here. */
-static bool is_foreign_page(const struct request *req, struct slice host)
-{
-    const char http[] = "http://";
-    struct slice origin = request_header(req, "Origin");
-    if (!origin.p)
-        return false;
-    return origin.len < sizeof(http) - 1 || memcmp(origin.p, http, sizeof(http) - 1) != 0 ||
-           !slice_equal(slice_make(origin.p + sizeof(http) - 1, origin.len - sizeof(http) + 1), host);
-}
-
 bool admin_allows(const char *token, const struct request *req, struct answer *ret_answer)
 {
-    const char bearer[] = "Bearer ";
-    const size_t scheme = sizeof(bearer) - 2; /* its case does not matter (RFC 9110 section 11.1) */
-    struct slice host = request_header(req, "Host"), given = request_header(req, "Authorization");
-    if (*token) {
-        size_t skip = sizeof(bearer) - 1;
-        if (given.len > skip && given.p[scheme] == ' ' && strncasecmp(given.p, bearer, scheme) == 0 &&
-            same_secret(slice_make(given.p + skip, given.len - skip), token))
-            return true;
-        answer_problem(ret_answer, 401, "Send this gateway's admin-token as \"Authorization: Bearer TOKEN\".");
+    switch (guard_check(token, request_header(req, "Host"), request_header(req, "Origin"), request_header(req, "Authorization"))) {
+    case GUARD_PASSES:
+        return true;
+    case GUARD_WANTS_TOKEN:
+        answer_problem(ret_answer, 401, GUARD_TOKEN_TEXT);
         answer_header(ret_answer, "WWW-Authenticate", SLICE("Bearer"));
         return false;
+    case GUARD_WANTS_LOCAL:
+        break;
     }
-    if (is_literal_host(host) && !is_foreign_page(req, host))
-        return true;
-    answer_problem(ret_answer, 403, "Without an admin-token this is for programs on this machine, not for web pages: ask it "
-                                    "by its address, without Origin.");
+    answer_problem(ret_answer, 403, GUARD_LOCAL_TEXT);
     return false;
 }
 
 static bool guard(void *context, const struct request *req, struct answer *ret_answer)
 {
-    struct dead_letters *letters = context;
-    return admin_allows(letters->token, req, ret_answer);
+    const struct admin *admin = context;
+    return admin_allows(admin->letters.token, req, ret_answer);
 }
 
 /* ---- jobs ---- */
@@ -138,13 +106,73 @@ static int start_runner(struct admin *admin, const struct admin_options *options
     return err;
 }
 
+/* ---- metrics, health, log levels ---- */
+
+static void show_metrics(void *context, const struct request *req, struct answer *answer)
+{
+    const struct admin *admin = context;
+    const struct process_identity identity = {admin->metrics->service, admin->metrics->instance};
+    buf_clear(&answer->own_body);
+    const char *type = pages_metrics(request_header(req, "Accept"), &identity, metrics_page_write, admin->metrics, &answer->own_body);
+    answer->status = 200;
+    answer_header(answer, "Content-Type", slice_of(type));
+    answer_header(answer, "Cache-Control", SLICE("no-store"));
+}
+
+static void show_live(void *context, const struct request *req, struct answer *answer)
+{
+    const struct admin *admin = context;
+    health_live((void *)admin->letters.health, req, answer);
+}
+
+static void show_ready(void *context, const struct request *req, struct answer *answer)
+{
+    const struct admin *admin = context;
+    health_ready((void *)admin->letters.health, req, answer);
+}
+
+static void show_levels(void *context, const struct request *req, struct answer *answer)
+{
+    struct buf text = {0};
+    pages_show_levels(&text);
+    answer_json(answer, 200, buf_slice(&text));
+    answer_header(answer, "Cache-Control", SLICE("no-store"));
+    buf_done(&text);
+}
+
+static void set_levels(void *context, const struct request *req, struct answer *answer)
+{
+    char wrong[PAGES_WRONG_SIZE];
+    if (pages_set_levels(buf_slice(&req->body), wrong))
+        show_levels(context, req, answer);
+    else
+        answer_problem(answer, 422, "%s", wrong);
+}
+
+static const struct route own_rows[] = {
+    {METHOD_GET, "/metrics", .local = show_metrics},         {METHOD_GET, "/health/live", .local = show_live},
+    {METHOD_GET, "/health/ready", .local = show_ready},      {METHOD_GET, "/log-levels", .local = show_levels},
+    {METHOD_PUT, "/log-levels", .local = set_levels},
+};
+
+static void make_routes(struct admin *admin)
+{
+    const size_t own = sizeof(own_rows) / sizeof(own_rows[0]);
+    assert(own + dead_letters_routes.count <= ROWS_MAX);
+    memcpy(admin->rows, own_rows, sizeof(own_rows));
+    memcpy(admin->rows + own, dead_letters_routes.rows, dead_letters_routes.count * sizeof(admin->rows[0]));
+    admin->routes = (struct route_table){admin->rows, own + dead_letters_routes.count,
+                                         "Try /metrics, /health/ready, /log-levels, /dead-letters, /dead-letters/{id}, "
+                                         "/dead-letters/jobs, /breakers."};
+}
+
 /* ---- opening ---- */
 
 static int listen_on(struct admin *admin, const struct config *config)
 {
     const char *host = config_string(config, "admin-listen");
     int port = (int)config_int(config, "admin-port");
-    if (!listener_is_loopback(host) && !*admin->letters.token) {
+    if (!guard_is_loopback(host) && !*admin->letters.token) {
         log_error("the operators' listener is reachable from elsewhere and has no admin-token: set one, or admin-listen to 127.0.0.1",
                   "address=%s", host);
         return -EACCES;
@@ -158,8 +186,8 @@ static int listen_on(struct admin *admin, const struct config *config)
 
 static int start_serving(struct admin *admin)
 {
-    admin->flow = (struct flow){.routes = &dead_letters_routes,
-                                .local_context = &admin->letters,
+    admin->flow = (struct flow){.routes = &admin->routes,
+                                .local_context = admin,
                                 .guard = guard,
                                 .limits = {HEADER_MAX, BODY_MAX},
                                 .deadline_ms = 1000,
@@ -190,6 +218,8 @@ int admin_open(const struct admin_options *options, struct admin **ret_admin)
         return -ENOMEM;
     dead_letters_init(&admin->letters, options->bus, options->health, options->instance,
                       config_string(options->config, "control-topic"), config_string(options->config, "admin-token"));
+    admin->metrics = options->metrics;
+    make_routes(admin);
     int err = listen_on(admin, options->config);
     if (err) {
         dead_letters_done(&admin->letters);

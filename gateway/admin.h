@@ -11,6 +11,7 @@
 #include "bus/bus.h"
 #include "config.h"
 #include "health.h"
+#include "metrics_page.h"
 #include "routes.h"
 
 struct admin;
@@ -23,6 +24,7 @@ struct admin_options {
     const struct bus_settings *bus;
     const struct health *health;
     const char *instance;
+    struct metrics_sources *metrics;
 };
 /** Listens and serves; NULL in `ret_admin` when it is switched off. 0 or -errno, with a line in the log. */
 int admin_open(const struct admin_options *options, struct admin **ret_admin) __attribute__((warn_unused_result));

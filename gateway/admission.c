@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "metrics.h"
 
 /** Of a limit, in thousandths. */
 #define SHARE_READ  1000
@@ -213,10 +214,13 @@ bool admission_enter(struct admission *admission, const struct admission_request
     *ret_permit = (struct permit){.service = NULL};
     if (!service)
         return true;
-    if (!in_time(service, request, now_ns, ret_answer))
+    if (!in_time(service, request, now_ns, ret_answer)) {
+        metrics_add(&service->refused_backlog, 1);
         return false;
+    }
     struct limit *limit = limit_of(service, request->route);
     if (!limit_enter(limit, share_of(request->route), now_ns)) {
+        metrics_add(&service->refused_limit, 1);
         refuse_busy(service, request->route, ret_answer);
         return false;
     }

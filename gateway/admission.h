@@ -40,6 +40,7 @@ struct admission_service {
     struct limit quick, heavy;
     struct backlog backlog;
     _Atomic int64_t tried_ns; /* when one was let through although nobody seems to work */
+    _Atomic uint64_t refused_backlog, refused_limit; /* requests that in_time(), or a limit, refused */
 };
 
 struct admission {

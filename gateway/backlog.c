@@ -58,6 +58,7 @@ void backlog_note(struct backlog *backlog, int32_t partition, int64_t done, int6
     p->done = done;
     p->end = end;
     p->at_ns = now_ns;
+    atomic_store_explicit(&p->behind, end > done ? end - done + 1 : 1, memory_order_relaxed);
     atomic_store_explicit(&p->still, p->moved_ns < now_ns, memory_order_relaxed);
     if (alive || first)
         p->heard_end = end;
@@ -71,6 +72,11 @@ int64_t backlog_wait_ms(const struct backlog *backlog, int32_t partition)
     return atomic_load_explicit(&backlog->partitions[partition].wait_ms, memory_order_relaxed);
 }
 
+int64_t backlog_behind(const struct backlog *backlog, int32_t partition)
+{
+    return atomic_load_explicit(&backlog->partitions[partition].behind, memory_order_relaxed) - 1;
+}
+
 bool backlog_still(const struct backlog *backlog, int32_t partition)
 {
     if (partition < 0 || partition >= BACKLOG_PARTITIONS_MAX)
@@ -81,6 +87,7 @@ bool backlog_still(const struct backlog *backlog, int32_t partition)
 void backlog_forget(struct backlog *backlog, int32_t partition)
 {
     atomic_store_explicit(&backlog->partitions[partition].still, false, memory_order_relaxed);
+    atomic_store_explicit(&backlog->partitions[partition].behind, 0, memory_order_relaxed);
     backlog->partitions[partition].at_ns = 0;
     atomic_store_explicit(&backlog->partitions[partition].wait_ms, 0, memory_order_relaxed);
 }

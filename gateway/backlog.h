@@ -32,6 +32,7 @@ struct backlog_partition {
     /* any thread's */
     _Atomic int64_t wait_ms;
     _Atomic bool still;
+    _Atomic int64_t behind; /* records of it that are not done, and 1; 0: not known */
 };
 
 struct backlog {
@@ -45,6 +46,8 @@ void backlog_note(struct backlog *backlog, int32_t partition, int64_t done, int6
 bool backlog_still(const struct backlog *backlog, int32_t partition);
 /** Nothing is known of it any more. */
 void backlog_forget(struct backlog *backlog, int32_t partition);
+/** Records that are not done; -1: not known. */
+int64_t backlog_behind(const struct backlog *backlog, int32_t partition);
 /** ms, or BACKLOG_FOREVER. 0 where nothing is known. */
 int64_t backlog_wait_ms(const struct backlog *backlog, int32_t partition);
 

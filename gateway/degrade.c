@@ -22,6 +22,7 @@ struct service {
     struct circuit circuit;
     _Atomic int64_t known_ns; /* when its copy was last known to be right; INT64_MIN: never. May lie before the clock's 0 */
     struct copy_feed feed;    /* bus thread only */
+    _Atomic uint64_t refused; /* requests */
 };
 
 struct degrade {
@@ -167,6 +168,7 @@ static void refuse(struct degrade *degrade, struct service *service, struct exch
     int64_t seconds = (retry_ns + NS_PER_S - 1) / NS_PER_S;
     const char *how = view.cause == CIRCUIT_BY_SLOWNESS ? "answers too slowly" : "does not answer as it should";
     stats_add(&degrade->options.stats->breaker_refused);
+    stats_add(&service->refused);
     answer_unavailable(&x->answer, seconds < 1 ? 1 : seconds > INT32_MAX ? INT32_MAX : (int)seconds,
                        "The service \"%s\" %s at present. The request was not sent and nothing was changed: repeat it after "
                        "Retry-After seconds.",
@@ -247,6 +249,23 @@ int64_t degrade_heard_ns(struct degrade *degrade, const char *name)
 {
     struct service *service = service_of(degrade, slice_of(name));
     return service ? atomic_load_explicit(&service->known_ns, memory_order_relaxed) : INT64_MIN;
+}
+
+enum circuit_phase degrade_phase(struct degrade *degrade, const char *name)
+{
+    struct service *service = service_of(degrade, slice_of(name));
+    return service ? circuit_look(&service->circuit).phase : CIRCUIT_CLOSED;
+}
+
+uint64_t degrade_refused(struct degrade *degrade, const char *name)
+{
+    struct service *service = service_of(degrade, slice_of(name));
+    return service ? atomic_load_explicit(&service->refused, memory_order_relaxed) : 0;
+}
+
+size_t degrade_copy_bytes(struct degrade *degrade)
+{
+    return degrade->copy ? copy_bytes(degrade->copy) : 0;
 }
 
 void degrade_saw_reply(struct degrade *degrade, const struct record *rec, int64_t now_ns)

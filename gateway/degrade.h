@@ -52,6 +52,10 @@ void degrade_saw_event(struct degrade *degrade, const char *service, const struc
 /** When this gateway last had a sign of life of the service, as far as it knows from before it started; INT64_MIN: never. Any
  * thread. */
 int64_t degrade_heard_ns(struct degrade *degrade, const char *service);
+/** How the service's breaker stands, how many requests it refused, and the memory of the copy in bytes. Any thread. */
+enum circuit_phase degrade_phase(struct degrade *degrade, const char *service);
+uint64_t degrade_refused(struct degrade *degrade, const char *service);
+size_t degrade_copy_bytes(struct degrade *degrade);
 /** Appends `"services":{"item":{"breaker":"closed"},…}`. Any thread. */
 void degrade_describe(void *degrade, struct buf *out);
 

@@ -5,6 +5,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "log.h"
+#include "syntax.h"
+
 #define BIT(state) (1U << (state))
 
 /* From each state, where it may go. Any request may be cut off by its client: to IDLE, but never while
@@ -63,7 +66,7 @@ void exchange_clear(struct exchange *x)
             received_done(&x->parts[i]);
     }
     x->route = NULL;
-    x->started_ns = x->wait_ms = x->accept_ms = x->work_ms = x->until_ns = 0;
+    x->started_ns = x->sent_ns = x->ended_ns = x->wait_ms = x->accept_ms = x->work_ms = x->until_ns = 0;
     x->preferred = x->keyed = x->async = false;
     x->watch = 0;
     x->call = (struct circuit_call){0};
@@ -89,4 +92,10 @@ bool exchange_expect(struct exchange *x, size_t count)
     }
     x->part_count = count;
     return true;
+}
+
+void exchange_log_about(const struct exchange *x)
+{
+    struct slice parent = request_header(&x->req, "traceparent");
+    log_about(slice_make(x->draft.id, x->draft.id_len), parent.p && syntax_is_traceparent(parent) ? parent : SLICE_NONE);
 }

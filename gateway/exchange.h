@@ -44,7 +44,7 @@ struct exchange {
     struct request req;
     const struct route *route;
     struct draft draft;
-    int64_t started_ns;
+    int64_t started_ns, sent_ns, ended_ns; /* its head was here; its first command was sent; its last wait ended */
     int64_t wait_ms;
     bool preferred; /* wait_ms was asked for by Prefer */
     bool async;     /* a write whose caller takes 202 after accept_ms */
@@ -85,5 +85,8 @@ void exchange_clear(struct exchange *x);
 void exchange_move(struct exchange *x, enum exchange_state to);
 /** Makes room for `count` empty replies. */
 bool exchange_expect(struct exchange *x, size_t count) __attribute__((warn_unused_result));
+
+/** Lines of the log that this thread writes from here on are about its command. Ends with log_about_nothing(). */
+void exchange_log_about(const struct exchange *x);
 
 #endif

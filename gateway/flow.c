@@ -67,6 +67,7 @@ static int32_t partition_of(const struct flow *flow, const struct exchange *x)
 static bool admit(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     if (!health_has(flow->health, HEALTH_SERVES) || !producer_connected(flow->link->producer)) {
+        stats_add(&flow->stats->unable);
         health_refuse(flow->health, &x->answer);
         return false;
     }
@@ -119,12 +120,16 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
         stats_add(&flow->stats->refused);
         return false;
     }
+    if (log_enabled(LOG_LEVEL_DEBUG)) /* what all requests do is told only then */
+        exchange_log_about(x);
     log_debug("received", "id=\"%.*s\" method=%s type=%s wait_ms=%" PRId64, (int)x->draft.id_len, x->draft.id,
               request_method_name(x->req.method), x->route->type, x->wait_ms);
     int64_t probe_ns = now_ns + x->wait_ms * CLOCK_NS_PER_MS; /* one that tries a failing service waits less */
     if (probe_ns < deadline.until_ns)
         deadline.until_ns = probe_ns;
-    if (wait_for_worker(flow, x, &deadline))
+    bool waits = wait_for_worker(flow, x, &deadline); /* then it is not ours to look at any more */
+    log_about_nothing();
+    if (waits)
         return true;
     degrade_ended(flow->degrade, x, OUTCOME_NONE, now_ns);
     return false;
@@ -243,8 +248,13 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
         answer_outcome(&x->answer, x->outcome, &context);
     } /* else answer_no_room() has set it */
     say_preference(x);
+    if (flow->measures)
+        measures_replied(flow->measures, x, (size_t)(link_service(flow->link, x->draft.service) - flow->link->services), now_ns);
+    if (log_enabled(LOG_LEVEL_DEBUG))
+        exchange_log_about(x);
     log_debug("answered", "id=\"%.*s\" status=%d us=%" PRId64, (int)x->draft.id_len, x->draft.id,
               x->answer.status, (now_ns - x->started_ns) / 1000);
+    log_about_nothing();
     return false;
 }
 
@@ -288,6 +298,8 @@ void flow_seal(struct flow *flow, struct exchange *x)
 
 void flow_over(struct flow *flow, struct exchange *x)
 {
+    if (flow->measures)
+        measures_over(flow->measures, x, clock_mono_ns());
     admission_withdraw(&x->permit); /* one whose client left is not served to its end */
     watch_leave(flow->watch, x->watch);
     x->watch = 0;

@@ -20,6 +20,7 @@
 #include "exchange.h"
 #include "idempotency.h"
 #include "link.h"
+#include "measures.h"
 #include "pending.h"
 #include "replies.h"
 #include "rules.h"
@@ -48,6 +49,7 @@ struct flow {
     struct stream_pace *pace;
     struct degrade *degrade;
     struct stats *stats;
+    struct measures *measures; /* NULL: not measured */
     void (*suspend)(struct exchange *x); /* http_suspend, pool_resume */
     void (*resume)(struct exchange *x);
 };

@@ -26,6 +26,8 @@
 #include "link.h"
 #include "listener.h"
 #include "log.h"
+#include "measures.h"
+#include "metrics_page.h"
 #include "loop.h"
 #include "pending.h"
 #include "pool.h"
@@ -49,10 +51,12 @@ struct gateway {
     int bell;         /* eventfd: the bus thread has news */
     struct loop loop; /* of the main thread */
     char instance[64];
-    struct bus_settings bus;
+    struct bus_settings bus, admin_bus;
     struct access *access;
     struct tls *tls;
     struct stats stats;
+    struct measures measures;
+    struct metrics_sources metrics;
     struct health health;
     struct pending *pending;
     struct idempotency *keys;
@@ -190,6 +194,7 @@ static int open_http(struct gateway *gateway)
                     gateway->access != NULL},
         .health = &gateway->health,
         .stats = &gateway->stats,
+        .measures = config_int(config, "admin-port") < 0 ? NULL : &gateway->measures,
         .suspend = http_suspend,
         .resume = pool_resume,
     };
@@ -206,6 +211,8 @@ static int open_http(struct gateway *gateway)
     int err = pool_start(&options, &gateway->pool);
     if (!err)
         err = listener_start(&gateway->listener, pool_adopt, gateway->pool);
+    if (!err)
+        atomic_store(&gateway->metrics.pool, gateway->pool);
     if (err)
         log_error("cannot start to serve", "error=\"%s\"", strerror(-err));
     return err;
@@ -318,10 +325,24 @@ static void drain(struct gateway *gateway)
 
 static int open_admin(struct gateway *gateway)
 {
+    gateway->metrics = (struct metrics_sources){.service = config_program_name(gateway->config),
+                                                .instance = gateway->instance,
+                                                .tls = gateway->tls != NULL,
+                                                .stats = &gateway->stats,
+                                                .measures = &gateway->measures,
+                                                .pending = gateway->pending,
+                                                .pending_max = (size_t)config_int(gateway->config, "max-pending"),
+                                                .admission = &gateway->admission,
+                                                .degrade = gateway->degrade,
+                                                .link = &gateway->link,
+                                                .health = &gateway->health};
+    gateway->admin_bus = gateway->bus;
+    gateway->admin_bus.measured = false; /* its clients come and go */
     const struct admin_options options = {.config = gateway->config,
-                                          .bus = &gateway->bus,
+                                          .bus = &gateway->admin_bus,
                                           .health = &gateway->health,
-                                          .instance = gateway->instance};
+                                          .instance = gateway->instance,
+                                          .metrics = &gateway->metrics};
     return admin_open(&options, &gateway->admin);
 }
 
@@ -393,6 +414,7 @@ static int open_tables(struct gateway *gateway)
 int gateway_run(const struct config *config)
 {
     struct gateway gateway = {.config = config, .bus = settings_bus(config), .bell = -1, .loop = {-1}};
+    gateway.bus.measured = config_int(config, "admin-port") >= 0;
     name_instance(&gateway);
     health_init(&gateway.health, gateway.instance);
     raise_descriptor_limit(config_int(config, "max-connections"));
@@ -424,8 +446,8 @@ int gateway_run(const struct config *config)
         serve(&gateway);
         drain(&gateway);
     }
+    admin_close(gateway.admin); /* which reads of the others */
     pool_stop(gateway.pool);
-    admin_close(gateway.admin);
     survey_stop(gateway.survey);
     replies_stop(&gateway.replies);
     producer_flush(gateway.link.producer, 200);

@@ -319,6 +319,19 @@ size_t pool_wait_closed(struct pool *pool, int64_t deadline_ns)
     return wait_for_none(pool, connections, deadline_ns);
 }
 
+size_t pool_active(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    size_t count = active(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return count;
+}
+
+size_t pool_connections(struct pool *pool)
+{
+    return connections(pool);
+}
+
 void pool_cut(struct pool *pool)
 {
     atomic_store(&pool->cut, true);

@@ -35,6 +35,9 @@ void pool_stop(struct pool *pool);
 size_t pool_wait_idle(struct pool *pool, int64_t deadline_ns);
 /** The same until no connection is open: how many still are. */
 size_t pool_wait_closed(struct pool *pool, int64_t deadline_ns);
+/** Requests that are not over, and open connections, now. Any thread. */
+size_t pool_active(struct pool *pool);
+size_t pool_connections(struct pool *pool);
 /** Answers the requests whose body is not here yet (http_cut()): they are over once their clients have seen it. */
 void pool_cut(struct pool *pool);
 

@@ -29,7 +29,8 @@ static bool binds(const struct exchange *x, enum outcome outcome)
 static void end_exchange(struct replies *replies, struct exchange *x, enum outcome outcome)
 {
     x->outcome = outcome;
-    degrade_ended(replies->options.degrade, x, outcome, clock_mono_ns());
+    x->ended_ns = clock_mono_ns();
+    degrade_ended(replies->options.degrade, x, outcome, x->ended_ns);
     if (x->keyed) { /* before the answer leaves: the next request may come at once */
         x->keyed = false;
         idempotency_leave(replies->options.keys, slice_make(x->draft.id, x->draft.id_len), binds(x, outcome),
@@ -49,8 +50,11 @@ static void take_part(struct replies *replies, const struct record *rec, struct 
         stats_add(&replies->options.stats->malformed);
         received->status = 0; /* flow.c answers 502 */
     }
+    if (log_enabled(LOG_LEVEL_DEBUG))
+        exchange_log_about(x);
     log_debug("reply", "id=\"%.*s\" part=%u status=%d offset=%" PRId64, (int)x->draft.id_len, x->draft.id,
               part, received->status, rec->offset);
+    log_about_nothing();
     if (last)
         end_exchange(replies, x, OUTCOME_REPLIED);
 }

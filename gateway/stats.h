@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happened since the start, for one log line at the end. Any thread adds. */
+/* What happened since the start, for the metrics page and one log line at the end. Any thread adds. */
 #ifndef ROUNDTRIP_GATEWAY_STATS_H
 #define ROUNDTRIP_GATEWAY_STATS_H
 
@@ -27,6 +27,8 @@ struct stats {
     _Atomic uint64_t breaker_opened;  /* circuit breakers, from closed or half open */
     _Atomic uint64_t breaker_refused; /* requests, 503 */
     _Atomic uint64_t stale;           /* requests answered from the copy */
+    _Atomic uint64_t unable;          /* requests refused since this gateway is not ready */
+    _Atomic uint64_t full;            /* and since as many wait as may */
 };
 
 static inline void stats_add(_Atomic uint64_t *counter)

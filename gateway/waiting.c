@@ -34,8 +34,7 @@ static int send_commands(struct flow *flow, struct exchange *x, struct ticket ti
     }
     stats_add(&flow->stats->commands);
     admission_sent(flow->admission);
-    log_debug("sent", "id=\"%.*s\" type=%s topic=%s", (int)x->draft.id_len, x->draft.id, x->route->type,
-              service->commands);
+    log_debug("sent", "topic=%s", service->commands);
     return 0;
 }
 
@@ -43,6 +42,7 @@ static int send_commands(struct flow *flow, struct exchange *x, struct ticket ti
 static void answer_no_room(struct flow *flow, struct exchange *x, int err)
 {
     stats_add(&flow->stats->refused);
+    stats_add(err == -ESHUTDOWN ? &flow->stats->unable : &flow->stats->full);
     if (err == -ESHUTDOWN)
         health_refuse(flow->health, &x->answer);
     else
@@ -118,6 +118,8 @@ void waiting_ask(struct flow *flow, struct exchange *x, uint32_t parts, int64_t 
         buf_swap(&body, &x->req.body); /* the draft goes on pointing at it, until it is sent */
         x->spent = true;
     }
+    if (x->sent_ns == 0)
+        x->sent_ns = clock_mono_ns();
     bool waits = begin_to_wait(flow, x, parts, deadline_ns, accept_ns, &ticket);
     int err = waits ? send_commands(flow, x, ticket) : 0;
     buf_done(&body);
