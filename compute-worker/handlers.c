@@ -13,6 +13,7 @@
 
 #include "body.h"
 #include "clock.h"
+#include "memory_metrics.h"
 #include "utf8.h"
 
 /** Parts a computation is cut into. They are all computed here, one after the other, so one will do. */
@@ -167,4 +168,5 @@ const struct service compute_service = {
     .settings = compute_keys,
     .open = compute_open,
     .close = free,
+    .metrics = memory_metrics,
 };

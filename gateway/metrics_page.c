@@ -10,7 +10,7 @@ static const struct metrics_family requests = {
     "http_server_request_duration_seconds", METRICS_HISTOGRAM,
     "From a request's head until its answer is sent; without a status: its client left, or it was cut off.",
     {"http_request_method", "http_route", "http_response_status_code", "url_scheme", "error_type"}};
-static const struct metrics_family active = {"roundtrip_http_active_requests", METRICS_GAUGE, "Requests that are not over.", {NULL}};
+static const struct metrics_family active = {"http_server_active_requests", METRICS_GAUGE, "Requests that are not over.", {"url_scheme"}};
 static const struct metrics_family connections = {"roundtrip_http_connections", METRICS_GAUGE, "Open connections of clients.", {NULL}};
 static const struct metrics_family hops = {
     "roundtrip_request_hop_duration_seconds", METRICS_HISTOGRAM,
@@ -30,7 +30,7 @@ static const struct metrics_family circuit = {
     "roundtrip_circuit_state", METRICS_GAUGE, "1 for the state in which the service's circuit breaker is.", {"roundtrip_service", "state"}};
 static const struct metrics_family lag = {
     "roundtrip_consumer_group_lag_records", METRICS_GAUGE,
-    "Commands that a service's workers have not done, as the brokers say; whoever they are, and also when there is none.",
+    "Commands that a service's workers have not done, as the brokers say: also when no worker runs.",
     {"messaging_destination_name", "messaging_destination_partition_id"}};
 static const struct metrics_family replies = {
     "roundtrip_replies", METRICS_COUNTER, "Records of the replies topic, by what became of them.", {"result"}};
@@ -84,7 +84,8 @@ static void write_requests(const struct metrics_sources *from, struct metrics_pa
     if (metrics_count(&from->measures->requests.other) > 0)
         metrics_sample_histogram(page, &from->measures->requests.other, METRICS_VALUES("_OTHER", NULL, NULL, NULL, "_OTHER"));
     struct pool *pool = atomic_load(&from->pool);
-    metrics_single(page, &active, pool ? (double)pool_active(pool) : 0);
+    metrics_family(page, &active);
+    metrics_sample(page, pool ? (double)pool_active(pool) : 0, METRICS_VALUES(from->tls ? "https" : "http"));
     metrics_single(page, &connections, pool ? (double)pool_connections(pool) : 0);
 }
 

@@ -150,6 +150,7 @@ void meters_publish(struct worker *worker, int64_t now_ns)
     for (size_t i = 0; i < meters->operation_count; i++)
         atomic_store(&meters->operations[i].breaker, (int)worker->breakers[i].phase);
     atomic_store(&meters->pool, worker->pool);
+    atomic_store(&meters->context, worker->context);
     atomic_store(&meters->connected, producer_connected(worker->events) && producer_connected(worker->replies));
     atomic_store(&meters->ready, worker->ready);
 }

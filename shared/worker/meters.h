@@ -48,6 +48,7 @@ struct meters {
     _Atomic(struct partition_meter *) partitions; /* NULL: not known yet how many */
     _Atomic int32_t partition_count;
     _Atomic(struct pool *) pool;                  /* NULL: none yet */
+    _Atomic(void *) context;                      /* of the service; NULL: none yet */
     _Atomic bool ready, connected;
     _Atomic int64_t turned_ns;  /* the loop's last turn; 0: it has not begun */
     int64_t publish_ns;         /* the loop's: when to publish next */

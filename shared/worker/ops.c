@@ -35,13 +35,13 @@ static const struct metrics_family serving = {
     "roundtrip_partition_serving", METRICS_GAUGE, "1: the partition is ours and serves; 0: it is ours and does not yet.",
     {"messaging_destination_name", "messaging_destination_partition_id"}};
 static const struct metrics_family lag = {
-    "roundtrip_partition_lag_records", METRICS_GAUGE, "Commands of a partition of ours that are not done.",
+    "roundtrip_partition_lag_records", METRICS_GAUGE, "Commands of a partition of ours that are not done, as far as its consumer knows the log.",
     {"messaging_destination_name", "messaging_destination_partition_id"}};
 static const struct metrics_family under_way = {
     "roundtrip_partition_commands", METRICS_GAUGE, "Commands of a partition of ours that are under way, in any stage.",
     {"messaging_destination_name", "messaging_destination_partition_id"}};
 static const struct metrics_family held = {
-    "roundtrip_partition_held_commands", METRICS_GAUGE, "Of them: behind another of the same key, or waiting for another attempt.",
+    "roundtrip_partition_held_commands", METRICS_GAUGE, "Commands of a partition of ours that wait: behind another of the same key, or for another attempt.",
     {"messaging_destination_name", "messaging_destination_partition_id", "reason"}};
 static const struct metrics_family state_bytes = {
     "roundtrip_state_bytes", METRICS_GAUGE, "The local copy's file: bytes in use, and the map it may fill before it is enlarged.",
@@ -67,8 +67,8 @@ static const struct {
     COUNTER(retries, "roundtrip_retries", "Further attempts that were planned."),
     COUNTER(claims, "roundtrip_journal_claims", "Claims of partitions sent."),
     COUNTER(losses, "roundtrip_journal_claims_lost", "Claims given up before the partition was: a failed delivery, or another writer."),
-    COUNTER(gaps, "roundtrip_journal_gaps", "Of them: another writer's record stood in the log."),
-    COUNTER(void_events, "roundtrip_journal_void_events", "Void events met in replays."),
+    COUNTER(gaps, "roundtrip_journal_gaps", "Claims given up because another writer's record stood in the log."),
+    COUNTER(void_events, "roundtrip_journal_void_events", "Events of deposed owners, met in replays: they count for nothing."),
 };
 
 static double counted(const _Atomic uint64_t *counter)
@@ -171,6 +171,9 @@ static void write_page(void *arg, struct metrics_page *page)
     for (size_t i = 0; i < sizeof(of_partitions) / sizeof(of_partitions[0]); i++)
         write_partitions(worker, page, of_partitions[i]);
     write_pool(worker, page);
+    void *context = atomic_load(&worker->meters->context);
+    if (context && worker->service->metrics)
+        worker->service->metrics(context, page);
 }
 
 /* ---- routes ---- */

@@ -138,6 +138,8 @@ enum key_order {
     KEY_INT64, /* decimal int64 in its only spelling, in numeric order; another key is dead-lettered */
 };
 
+struct metrics_page;
+
 struct service {
     const char *name;    /* topics are <name>.commands, <name>.events, dlq.<name>.commands */
     const char *summary; /* one sentence for --help */
@@ -147,6 +149,8 @@ struct service {
     /* Before the first command: 0 and what handlers find in call->context, or -errno. NULL, with `close`: nothing. */
     int (*open)(const struct config *config, void **ret_context);
     void (*close)(void *context); /* when no handler runs any more */
+    /* Families of its own on the worker's metrics page (metrics.h), with what open() made; on a thread of its own. May be NULL. */
+    void (*metrics)(void *context, struct metrics_page *page);
 };
 
 /** Runs the service until SIGTERM or SIGINT: the exit status. */
