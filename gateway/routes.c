@@ -8,6 +8,7 @@
 #include "health.h"
 #include "items.h"
 #include "operation.h"
+#include "web.h"
 
 static finish_fn finish_reply;
 
@@ -37,11 +38,16 @@ static const struct route routes[] = {
 
     {METHOD_GET, "/health/live", .open = true, .local = health_live},
     {METHOD_GET, "/health/ready", .open = true, .local = health_ready},
+
+    {METHOD_GET, "/openapi.json", .open = true, .local = web_serve},
+    {METHOD_GET, "/asyncapi.json", .open = true, .local = web_serve},
+    {METHOD_GET, "/docs", .open = true, .local = web_serve},
+    {METHOD_GET, "/docs/{file}", .open = true, .local = web_serve},
 };
 #define ROUTES (sizeof(routes) / sizeof(routes[0]))
 
 const struct route_table routes_public = {
-    routes, ROUTES, "Try /items/, /items/{id}, /computations/, /heavy_computation/, /operations/{id}, /health/ready."};
+    routes, ROUTES, "Try /items/, /items/{id}, /computations/, /heavy_computation/, /operations/{id}, /health/ready; /docs explains them."};
 
 static void finish_reply(const struct request *req, const struct draft *draft, const struct received *parts,
                          size_t count, struct answer *ret_answer)

@@ -15,7 +15,6 @@
 
 #include "json.h"
 
-#define COUNT(array)    (sizeof(array) / sizeof((array)[0]))
 #define INT64_TEXT_SIZE 24
 
 #define MEMBER_NAME                                                                                          \
@@ -27,11 +26,11 @@
         "description", JSON_STRING, true, 0, ITEM_DESCRIPTION_MAX                                            \
     }
 
-static const struct json_member create_members[] = {
+const struct json_member item_create_members[ITEM_CREATE_MEMBERS] = {
     {"id", JSON_INT64, true, 0, 0}, MEMBER_NAME, MEMBER_DESCRIPTION};
-static const struct json_member put_members[] = {
+const struct json_member item_put_members[ITEM_PUT_MEMBERS] = {
     {"id", JSON_INT64, false, 0, 0}, MEMBER_NAME, MEMBER_DESCRIPTION};
-static const struct json_member list_members[] = {
+const struct json_member item_list_members[ITEM_LIST_MEMBERS] = {
     {"limit", JSON_INT64, false, 1, ITEM_LIST_MAX},
     {"after", JSON_STRING, false, 1, INT64_TEXT_SIZE},
 };
@@ -96,7 +95,7 @@ static void put_item(const struct call *call, struct json_object *body, struct d
 
 static void item_create(const struct call *call, struct decision *ret_decision)
 {
-    struct json_object *body = parse_body(call, create_members, COUNT(create_members), ret_decision);
+    struct json_object *body = parse_body(call, item_create_members, ITEM_CREATE_MEMBERS, ret_decision);
     if (!body)
         return;
     if (!id_is_key(call, body, ret_decision))
@@ -119,7 +118,7 @@ static void item_get(const struct call *call, struct decision *ret_decision)
 
 static void item_put(const struct call *call, struct decision *ret_decision)
 {
-    struct json_object *body = parse_body(call, put_members, COUNT(put_members), ret_decision);
+    struct json_object *body = parse_body(call, item_put_members, ITEM_PUT_MEMBERS, ret_decision);
     if (!body)
         return;
     if (!id_is_key(call, body, ret_decision))
@@ -164,7 +163,7 @@ static struct json_object *parse_list_body(const struct call *call, struct decis
         return NULL;
     if (json_object_object_get_ex(body, "after", &after) && !after)
         json_object_object_del(body, "after");
-    if (check_members(body, list_members, COUNT(list_members), ret_decision))
+    if (check_members(body, item_list_members, ITEM_LIST_MEMBERS, ret_decision))
         return body;
     json_object_put(body);
     return NULL;

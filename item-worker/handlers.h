@@ -3,6 +3,7 @@
 #ifndef ROUNDTRIP_ITEM_WORKER_HANDLERS_H
 #define ROUNDTRIP_ITEM_WORKER_HANDLERS_H
 
+#include "json.h"
 #include "worker/service.h"
 
 /* Bounds, in bytes of UTF-8. */
@@ -12,6 +13,13 @@
 #define ITEM_LIST_MAX       1000
 #define ITEM_LIST_DEFAULT   100
 #define ITEM_LIST_BYTES_MAX (512 * 1024)
+
+/* What the bodies of commands have: as described in gateway/web/openapi.json and asyncapi.json. */
+#define ITEM_CREATE_MEMBERS 3
+#define ITEM_PUT_MEMBERS    3
+#define ITEM_LIST_MEMBERS   2
+extern const struct json_member item_create_members[ITEM_CREATE_MEMBERS], item_put_members[ITEM_PUT_MEMBERS],
+    item_list_members[ITEM_LIST_MEMBERS];
 
 extern const struct service item_service;
 

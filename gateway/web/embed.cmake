@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# Makes C source of files: `cmake -DOUT=x.c "-DFILES=a.html;b.js" -P embed.cmake`. Each gets its ETag, a hash of its content.
+set(arrays "")
+set(rows "")
+set(number 0)
+foreach(file IN LISTS FILES)
+    get_filename_component(name "${file}" NAME)
+    file(READ "${file}" hex HEX)
+    file(SHA256 "${file}" hash)
+    string(SUBSTRING "${hash}" 0 16 hash)
+    string(LENGTH "${hex}" digits)
+    math(EXPR size "${digits} / 2")
+    string(REPEAT "." 64 line)
+    string(REGEX REPLACE "(${line})" "\\1\n" hex "${hex}")
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
+    string(APPEND arrays "static const unsigned char file_${number}[] = {\n${hex}0};\n")
+    string(APPEND rows "    {\"${name}\", \"\\\"${hash}\\\"\", file_${number}, ${size}},\n")
+    math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE "${OUT}.new" "/* Made by gateway/web/embed.cmake. */\n#include \"web.h\"\n\n${arrays}
+const struct web_file web_files[] = {\n${rows}};\nconst size_t web_file_count = ${number};\n")
+file(RENAME "${OUT}.new" "${OUT}")
