@@ -276,14 +276,24 @@ bool rules_async(const struct request *req, int64_t max_wait_ms, int64_t max_wor
     return prefer.respond_async;
 }
 
+/* Nothing can be answered within no time at all, so whoever says "0" means something else. */
+static bool is_zero(struct slice seconds)
+{
+    for (size_t i = 0; i < seconds.len; i++) {
+        if (seconds.p[i] >= '1' && seconds.p[i] <= '9')
+            return false;
+    }
+    return true;
+}
+
 bool rules_deadline_ms(const struct request *req, int64_t default_ms, int64_t max_ms, int64_t *ret_ms,
                        bool *ret_preferred, struct answer *ret_answer)
 {
     int64_t wait_ms = preferences(req).wait_ms, timeout_ms = 0;
     struct slice timeout = request_header(req, "Request-Timeout");
     if (timeout.p &&
-        (request_header_count(req, "Request-Timeout") > 1 || !syntax_seconds_ms(timeout, &timeout_ms))) {
-        answer_problem(ret_answer, 400, "Request-Timeout must be given once, in seconds, such as 2 or 0.25.");
+        (request_header_count(req, "Request-Timeout") > 1 || !syntax_seconds_ms(timeout, &timeout_ms) || is_zero(timeout))) {
+        answer_problem(ret_answer, 400, "Request-Timeout must be given once, in seconds above 0, such as 2 or 0.25.");
         return false;
     }
     *ret_preferred = wait_ms > 0 && (timeout_ms == 0 || wait_ms <= timeout_ms);

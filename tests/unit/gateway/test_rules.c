@@ -276,6 +276,9 @@ static void a_request_may_choose_its_deadline(void **unused)
     assert_false(preferred);
     assert_int_equal(deadline(NULL, "wait=soon", &preferred), 5000);
     assert_int_equal(deadline("soon", NULL, &preferred), -400);
+    assert_int_equal(deadline("0", NULL, &preferred), -400);
+    assert_int_equal(deadline("0.000", "wait=2", &preferred), -400);
+    assert_int_equal(deadline("0.0001", NULL, &preferred), 1);
 }
 
 static void idempotency_keys_are_given_once(void **unused)
