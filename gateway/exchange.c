@@ -96,6 +96,7 @@ bool exchange_expect(struct exchange *x, size_t count)
 
 void exchange_log_about(const struct exchange *x)
 {
-    struct slice parent = request_header(&x->req, "traceparent");
-    log_about(slice_make(x->draft.id, x->draft.id_len), parent.p && syntax_is_traceparent(parent) ? parent : SLICE_NONE);
+    struct slice parent = x->draft.traceparent.p ? x->draft.traceparent : request_header(&x->req, "traceparent");
+    struct trace_context context;
+    log_about(slice_make(x->draft.id, x->draft.id_len), trace_parse(parent, &context) ? parent : SLICE_NONE);
 }

@@ -41,7 +41,7 @@ int trace_open(const char *service, const char *instance)
     if (!err && settings.on) {
         tracer.follows_parent = settings.follows_parent;
         tracer.threshold = (uint64_t)(settings.ratio * 9223372036854775808.0);
-        log_info("traces go to a collector", "endpoint=%s sampled=%.4g", settings.endpoint.data, settings.ratio);
+        log_info("traces go to a collector", "endpoint=%s sampled_percent=%d", settings.endpoint.data, (int)(settings.ratio * 100 + 0.5));
         err = exporter_open(&settings, &tracer.exporter);
         if (err)
             log_error("the exporter of traces cannot start", "error=%d", -err);
