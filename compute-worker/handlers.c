@@ -3,7 +3,7 @@
  * Computations: start one, read one. Pure but for the time it takes.
  *
  * The state of a computation is {"id","kind","params","state","result","elapsed_ms","memory"}, written once when it has succeeded;
- * "params" without a long text among them (body.h).
+ * "params" without a long text among them (body.h). A result that is no JSON is kept beside it (decide_result()).
  */
 #include "handlers.h"
 
@@ -14,6 +14,7 @@
 #include "body.h"
 #include "clock.h"
 #include "memory_metrics.h"
+#include "operation_id.h"
 #include "utf8.h"
 
 /** Parts a computation is cut into. They are all computed here, one after the other, so one will do. */
@@ -64,16 +65,44 @@ static void compute_admit(const struct call *call, struct decision *ret_decision
     body_done(&body);
 }
 
-static void write_state(const struct call *call, const struct body *body, const struct buf *result, int64_t elapsed_ms,
-                        size_t peak_bytes, struct buf *out)
+/* An object, as it is, and behind its members where the bytes are that it is about. */
+static void write_result(const struct call *call, const struct task *task, struct slice object, struct buf *out)
+{
+    if (!task->media_type) {
+        buf_append_slice(out, object);
+        return;
+    }
+    buf_append_slice(out, slice_make(object.p, object.len - 1));
+    buf_printf(out, ",\"media_type\":\"%s\",\"bytes\":%zu,\"href\":\"/operations/", task->media_type, task->content.len);
+    operation_write(out, SLICE("compute"), call->cmd->id, call->cmd->key);
+    buf_append_text(out, "/result\"}");
+}
+
+/* Where the result begins in the state. */
+static size_t write_state(const struct call *call, const struct task *task, const struct buf *result, int64_t elapsed_ms,
+                          size_t peak_bytes, struct buf *out)
 {
     buf_append_text(out, "{\"id\":");
     buf_append_json(out, call->cmd->key);
-    buf_printf(out, ",\"kind\":\"%s\",\"params\":%s,\"state\":\"succeeded\",\"result\":", body->kind->name,
-               json_object_to_json_string_ext(body->input.params, JSON_C_TO_STRING_PLAIN));
-    buf_append_slice(out, buf_slice(result));
+    buf_printf(out, ",\"kind\":\"%s\",\"params\":%s,\"state\":\"succeeded\",\"result\":", task->kind->name,
+               json_object_to_json_string_ext(task->input->params, JSON_C_TO_STRING_PLAIN));
+    size_t at = out->len;
+    write_result(call, task, buf_slice(result), out);
     buf_printf(out, ",\"elapsed_ms\":%" PRId64 ",\"memory\":{\"peak_bytes\":%zu}}", elapsed_ms, peak_bytes);
     out->failed |= result->failed;
+    return at;
+}
+
+/* The bytes, or the object in the state. */
+static void decide_done(const struct call *call, const struct task *task, const struct buf *result, int64_t elapsed_ms,
+                        struct decision *ret_decision)
+{
+    size_t at = write_state(call, task, result, elapsed_ms, task->arena->peak, &ret_decision->state);
+    decide_put(ret_decision, 200);
+    if (ret_decision->status == 200 && task->media_type)
+        decide_result(ret_decision, task->media_type, task->content);
+    else if (ret_decision->status == 200)
+        decide_result_piece(ret_decision, "application/json", at, result->len);
 }
 
 /* Its own budget is a limit of the service; that of all is only taken, and given back when others end. */
@@ -89,8 +118,7 @@ static void decide_memory(const struct arena *arena, size_t needed, struct decis
 static void decide_end(const struct call *call, const struct task *task, enum kernel_end end, struct decision *ret_decision)
 {
     switch (end) {
-    case KERNEL_DONE:
-        decide_put(ret_decision, 200);
+    case KERNEL_DONE: /* decide_done() */
         break;
     case KERNEL_STOPPED:
         decide_problem(ret_decision, 504,
@@ -118,7 +146,7 @@ static void compute_start(const struct call *call, struct decision *ret_decision
     if (arena_open(&arena, call->context, body.kind->memory(&body.input)))
         end = task_run(&task, PARTS, &result);
     if (end == KERNEL_DONE)
-        write_state(call, &body, &result, (clock_mono_ns() - began) / CLOCK_NS_PER_MS, arena.peak, &ret_decision->state);
+        decide_done(call, &task, &result, (clock_mono_ns() - began) / CLOCK_NS_PER_MS, ret_decision);
     decide_end(call, &task, end, ret_decision);
     arena_close(&arena);
     buf_done(&result);

@@ -38,6 +38,8 @@ bool received_copy(struct received *received, const struct reply *reply)
     received->status = reply->status;
     received->replayed = reply->replayed;
     received->worked_us = reply->worked_us;
+    received->result_bytes = reply->result_bytes;
+    received->result_parts = reply->result_parts;
     return true;
 }
 

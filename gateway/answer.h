@@ -51,6 +51,7 @@ struct received {
     int status;
     bool replayed;
     int64_t worked_us; /* how long the worker's handler worked; 0: not said */
+    int64_t result_bytes, result_parts; /* as in struct reply */
     struct slice etag, location, retry_after, content_type, body; /* into `bytes` */
     struct buf bytes;
 };

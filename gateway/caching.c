@@ -22,6 +22,8 @@ void caching_say(const struct caching *caching, const struct route *route, const
         return;
     if (!is_read(route, req, answer->status))
         n = snprintf(text, sizeof(text), "no-store");
+    else if (route->result)
+        n = snprintf(text, sizeof(text), "%smax-age=%d, immutable", whose, CACHING_RESULT_S);
     else if (!route->copied || (caching->max_age_s == 0 && caching->stale_if_error_s == 0))
         n = snprintf(text, sizeof(text), "no-cache");
     else if (caching->stale_if_error_s == 0)

@@ -10,6 +10,9 @@
 #include "request.h"
 #include "routes.h"
 
+/** For so long a result is fresh to caches. It never changes; it may be forgotten. */
+#define CACHING_RESULT_S 3600
+
 /** Of rows that are `copied`. Zero-initialised: kept, but asked about each time. */
 struct caching {
     int64_t max_age_s;        /* fresh for so long */

@@ -36,6 +36,7 @@ struct draft {
     struct slice key, body; /* into the request, or into the two below */
     char key_text[ENVELOPE_KEY_MAX];
     struct buf body_text;
+    char part_text[32]; /* the body of a question about a result */
     int64_t limit; /* of a list */
 };
 void draft_clear(struct draft *draft);

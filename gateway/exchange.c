@@ -73,6 +73,7 @@ void exchange_clear(struct exchange *x)
     x->ticket = (struct ticket){0, 0};
     x->streaming = x->parked = x->looked = x->cut = false;
     x->streamed = 0;
+    x->download = (struct download){.counted = false};
     x->limited = false;
     x->repeats = 0;
     x->uncertain = x->spent = false;

@@ -15,6 +15,7 @@
 #include "answer.h"
 #include "circuit.h"
 #include "command.h"
+#include "download.h"
 #include "request.h"
 #include "routes.h"
 #include "spans.h"
@@ -56,6 +57,7 @@ struct exchange {
     bool looked;      /* it was asked about once more, shortly before that time */
     bool streaming;   /* the answer's body goes on */
     struct stream stream;
+    struct download download; /* what streams is a result in parts */
     size_t streamed;  /* bytes of the body that are with libmicrohttpd */
     void *server;     /* http.c's */
     unsigned char address[16]; /* the client's, IPv4 or IPv6 */

@@ -220,6 +220,31 @@ static void leave_place(struct exchange *x, int64_t now_ns)
     admission_leave(&x->permit, late ? OUTCOME_DEADLINE : x->outcome, x->part_count == 1 ? x->parts[0].worked_us : 0, now_ns);
 }
 
+static void begin_download(struct flow *flow, struct exchange *x)
+{
+    x->streaming = download_begin(&x->download, flow->downloads, &x->parts[0]);
+    if (!x->streaming)
+        answer_unavailable(&x->answer, 1, "As many results are being sent as this gateway takes at once: repeat the request a little later.");
+}
+
+/* From one part to the next. */
+static enum flow_step give_result(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    enum download_step step = x->state == EXCHANGE_ENDED ? download_take(&x->download, x->outcome, &x->parts[0])
+                                                         : download_next(&x->download);
+    if (step == DOWNLOAD_ASK) {
+        operation_ask_part(&x->draft, x->download.next);
+        waiting_ask_again(flow, x, now_ns + flow->deadline_ms * CLOCK_NS_PER_MS);
+        return FLOW_WAITS;
+    }
+    if (x->state == EXCHANGE_ENDED)
+        exchange_move(x, EXCHANGE_ANSWERED);
+    if (step != DOWNLOAD_PART)
+        return step == DOWNLOAD_OVER ? FLOW_OVER : FLOW_BROKEN;
+    x->answer.borrowed_body = x->parts[0].body;
+    return FLOW_MORE;
+}
+
 bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     spans_sent(x, now_ns);
@@ -237,6 +262,8 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
         x->streaming = x->route->streams && x->watch && operation_is_open(&x->parts[0]);
         if (x->streaming)
             stream_begin(&x->stream, flow->pace, &x->parts[0], now_ns);
+        if (x->route->result && x->parts[0].result_parts > 1)
+            begin_download(flow, x);
     } else if (x->outcome == OUTCOME_ACCEPTED) {
         operation_accepted(&x->answer, &x->draft);
     } else if (x->outcome != OUTCOME_NONE) {
@@ -271,6 +298,8 @@ static void wait_for_more(struct flow *flow, struct exchange *x, int64_t now_ns)
 enum flow_step flow_stream(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     enum stream_step step = x->streaming ? STREAM_QUIET : STREAM_OVER;
+    if (x->route->result)
+        return give_result(flow, x, now_ns);
     if (x->state == EXCHANGE_ENDED)
         step = stream_take(&x->stream, x->outcome, &x->parts[0], now_ns);
     if (step == STREAM_QUIET) {
@@ -305,4 +334,5 @@ void flow_over(struct flow *flow, struct exchange *x)
     x->watch = 0;
     stream_end(&x->stream, flow->pace);
     spans_end(x, clock_mono_ns());
+    download_end(&x->download, flow->downloads);
 }

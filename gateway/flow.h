@@ -47,6 +47,7 @@ struct flow {
     struct replies *replies;
     struct watch *watch;
     struct stream_pace *pace;
+    struct downloads *downloads;
     struct degrade *degrade;
     struct stats *stats;
     struct measures *measures; /* NULL: not measured */
@@ -62,8 +63,9 @@ enum flow_step {
     FLOW_MORE,  /* another part is in the answer's own body, which was empty */
     FLOW_WAITS, /* nothing yet: it is suspended */
     FLOW_OVER,
+    FLOW_BROKEN, /* the rest is not to be had: the connection must be cut */
 };
-/** All that there was of a streaming answer is sent: the next part. Also after it was resumed. */
+/** All that there was of a streaming answer is sent: the next part, in its own body or borrowed. Also after it was resumed. */
 enum flow_step flow_stream(struct flow *flow, struct exchange *x, int64_t now_ns);
 /** True: it waits again. */
 bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns);

@@ -63,6 +63,7 @@ struct gateway {
     struct admission admission;
     struct watch *watch;
     struct stream_pace pace;
+    struct downloads downloads;
     struct degrade *degrade;
     struct link link;
     struct events events;
@@ -172,6 +173,7 @@ static int open_http(struct gateway *gateway)
     bool ask;
     if (read_half_close(config, &ask) != 0)
         return -EINVAL;
+    gateway->downloads.max = (uint32_t)config_int(config, "results");
     gateway->pace.interval_ns = config_int(config, "progress-interval") * CLOCK_NS_PER_MS;
     gateway->flow = (struct flow){
         .routes = &routes_public,
@@ -189,6 +191,7 @@ static int open_http(struct gateway *gateway)
         .replies = &gateway->replies,
         .watch = gateway->watch,
         .pace = &gateway->pace,
+        .downloads = &gateway->downloads,
         .degrade = gateway->degrade,
         .caching = {config_int(config, "cache-max-age") / 1000, config_int(config, "cache-stale-if-error") / 1000,
                     gateway->access != NULL},

@@ -16,6 +16,7 @@ const struct config_key gateway_keys[] = {
      "how long a command may take whose caller does not wait (Prefer: respond-async)"},
     {"progress-interval", CONFIG_DURATION, "1s", 100, 3600000,
      "how often a stream of an operation's events asks how far it is"},
+    {"results", CONFIG_INT, "64", 1, 100000, "large results that are sent at one time; half a record of memory each"},
     {"max-body", CONFIG_BYTES, "256KiB", 1, 64 * 1024 * 1024, "largest request body"},
     {"max-header", CONFIG_BYTES, "16KiB", 1024, 1024 * 1024, "largest request line and headers together"},
     {"max-pending", CONFIG_INT, "10000", 1, 1000000, "requests that wait for a worker at one time"},

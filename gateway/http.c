@@ -30,6 +30,7 @@
 #define DROPPED_MAX ((size_t)1024 * 1024)
 /** Bytes of a streamed body that are handed over at a time. */
 #define STREAM_BLOCK 4096
+#define RESULT_BLOCK 32768
 /** With up to so many query parameters rules.c has a look at the request. */
 #define QUERIES_TAKEN_MAX 64
 /** libmicrohttpd's memory for a connection: headers as they came, its records of them, and the answer's
@@ -178,29 +179,35 @@ static ssize_t read_stream(void *cls, uint64_t at, char *to, size_t max)
 {
     struct exchange *x = cls;
     struct http *http = x->server;
-    struct buf *body = &x->answer.own_body;
-    if (x->streamed == body->len) {
-        buf_clear(body);
+    struct slice body = answer_body(&x->answer);
+    if (x->streamed == body.len) {
+        buf_clear(&x->answer.own_body);
+        x->answer.borrowed_body = SLICE_NONE;
         x->streamed = 0;
         switch (flow_stream(http->options.flow, x, clock_mono_ns())) {
         case FLOW_WAITS:
             return 0; /* suspended */
         case FLOW_OVER:
             return MHD_CONTENT_READER_END_OF_STREAM;
+        case FLOW_BROKEN:
+            return MHD_CONTENT_READER_END_WITH_ERROR;
         case FLOW_MORE:
             break;
         }
+        body = answer_body(&x->answer);
     }
-    if (!buf_ok(body))
+    if (!buf_ok(&x->answer.own_body))
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t left = body->len - x->streamed, n = left < max ? left : max;
-    memcpy(to, body->data + x->streamed, n);
+    size_t left = body.len - x->streamed, n = left < max ? left : max;
+    memcpy(to, body.p + x->streamed, n);
     x->streamed += n;
     return (ssize_t)n;
 }
 
 static struct MHD_Response *make_response(struct exchange *x, struct slice body)
 {
+    if (x->download.parts > 0)
+        return MHD_create_response_from_callback((uint64_t)x->download.bytes, RESULT_BLOCK, read_stream, x, NULL);
     if (x->streaming)
         return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, read_stream, x, NULL);
     return MHD_create_response_from_buffer(body.len, (void *)body.p, MHD_RESPMEM_PERSISTENT);

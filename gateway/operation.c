@@ -2,77 +2,12 @@
 /* Ids of operations, the question to a worker, and its answer. */
 #include "operation.h"
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+#include <inttypes.h>
+#include <stdio.h>
 
-static void append_base64url(struct buf *out, struct slice s)
-{
-    const unsigned char *p = (const unsigned char *)s.p;
-    for (size_t i = 0; i < s.len; i += 3) {
-        size_t n = s.len - i < 3 ? s.len - i : 3;
-        uint32_t bits = (uint32_t)p[i] << 16 | (n > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0);
-        const char text[4] = {digits[bits >> 18], digits[bits >> 12 & 63], digits[bits >> 6 & 63], digits[bits & 63]};
-        buf_append(out, text, n + 1);
-    }
-}
-
-/* Into `text`, which has room; its length, or SIZE_MAX when it is not the only spelling of what it says. */
-static size_t read_base64url(struct slice s, char *text)
-{
-    size_t len = 0;
-    uint32_t bits = 0;
-    int have = 0;
-    for (size_t i = 0; i < s.len; i++) {
-        const char *digit = s.p[i] ? strchr(digits, s.p[i]) : NULL;
-        if (!digit)
-            return SIZE_MAX;
-        bits = bits << 6 | (uint32_t)(digit - digits);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            text[len++] = (char)(bits >> have);
-            bits &= (1U << have) - 1;
-        }
-    }
-    return have >= 6 || bits ? SIZE_MAX : len;
-}
-
-/* Takes what stands before the next line end off the front. */
-static bool take_line(struct slice *rest, struct slice *ret_line)
-{
-    const char *end = rest->len ? memchr(rest->p, '\n', rest->len) : NULL;
-    if (!end)
-        return false;
-    *ret_line = slice_make(rest->p, (size_t)(end - rest->p));
-    *rest = slice_make(end + 1, rest->len - ret_line->len - 1);
-    return true;
-}
-
-bool operation_parse(struct slice id, struct operation_name *ret_name)
-{
-    if (!id.p || id.len > OPERATION_ID_MAX)
-        return false;
-    size_t len = read_base64url(id, ret_name->text);
-    if (len == SIZE_MAX)
-        return false;
-    struct slice rest = slice_make(ret_name->text, len);
-    bool whole = take_line(&rest, &ret_name->service) && take_line(&rest, &ret_name->command_id);
-    ret_name->key = rest;
-    return whole && ret_name->service.len > 0 && ret_name->command_id.len > 0 && ret_name->command_id.len <= ENVELOPE_ID_MAX &&
-           rest.len > 0 && rest.len <= ENVELOPE_KEY_MAX;
-}
-
-void operation_write(struct buf *out, struct slice service, struct slice command_id, struct slice key)
-{
-    struct buf name = {0};
-    buf_append_slice(&name, service);
-    buf_append_text(&name, "\n");
-    buf_append_slice(&name, command_id);
-    buf_append_text(&name, "\n");
-    buf_append_slice(&name, key);
-    append_base64url(out, buf_slice(&name));
-    out->failed |= name.failed;
-    buf_done(&name);
-}
+#include "problem.h"
+#include "rawjson.h"
+#include "syntax.h"
 
 void operation_accepted(struct answer *answer, const struct draft *draft)
 {
@@ -130,6 +65,18 @@ bool operation_build_get(const struct request *req, int64_t now_ms, struct draft
     return build(req, "operation", draft, ret_answer);
 }
 
+void operation_ask_part(struct draft *draft, int64_t part)
+{
+    int len = snprintf(draft->part_text, sizeof(draft->part_text), "{\"part\":%" PRId64 "}", part);
+    draft->body = slice_make(draft->part_text, (size_t)len);
+}
+
+bool operation_build_result(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+{
+    operation_ask_part(draft, 0);
+    return build(req, "result", draft, ret_answer);
+}
+
 bool operation_build_cancel(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
 {
     return build(req, "cancel", draft, ret_answer);
@@ -162,6 +109,35 @@ void operation_finish(const struct request *req, const struct draft *draft, cons
     answer_header(ret_answer, "Cache-Control", SLICE("no-store"));
     if (operation_is_open(part))
         answer_header(ret_answer, "Retry-After", SLICE("1"));
+}
+
+/* What the command itself was refused with. */
+static bool answer_failure(struct answer *answer, const struct received *part)
+{
+    bool bad = false;
+    int64_t status;
+    struct slice detail = rawjson_member(part->body, "result", &bad);
+    if (bad || !detail.p || !syntax_int64(rawjson_member(part->body, "status", &bad), &status) || status < 300 || status > 599)
+        return false;
+    answer_clear(answer);
+    answer->status = (int)status;
+    answer_header(answer, "Content-Type", SLICE(PROBLEM_CONTENT_TYPE));
+    buf_append_slice(&answer->own_body, detail);
+    return true;
+}
+
+void operation_finish_result(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
+                             struct answer *ret_answer)
+{
+    const struct received *part = &parts[0];
+    if (part->status == 200 && part->result_parts > 0) {
+        answer_reply(ret_answer, part, true, request_header(req, "If-None-Match"));
+    } else if (operation_is_open(part) && is_document(part)) {
+        operation_finish(req, draft, parts, count, ret_answer);
+        ret_answer->status = 202;
+    } else if (part->status != 200 || !answer_failure(ret_answer, part)) {
+        answer_reply(ret_answer, part, false, SLICE_NONE);
+    }
 }
 
 void operation_event(struct buf *out, const struct request *req, const struct received *part)

@@ -34,6 +34,8 @@ static const struct route routes[] = {
      .finish = operation_finish},
     {METHOD_GET, "/operations/{id}/events", .type = "operation", .follows = true, .streams = true,
      .build = operation_build_get, .finish = operation_finish_stream},
+    {METHOD_GET, "/operations/{id}/result", .type = "result", .follows = true, .result = true, .build = operation_build_result,
+     .finish = operation_finish_result},
     {METHOD_DELETE, "/operations/{id}", .type = "cancel", .build = operation_build_cancel, .finish = operation_finish},
 
     {METHOD_GET, "/health/live", .open = true, .local = health_live},

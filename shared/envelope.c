@@ -59,7 +59,7 @@ size_t envelope_position_id(const struct record *rec, char *ret_id, size_t size)
 bool envelope_key_reserved(struct slice key)
 {
     const struct slice prefixes[] = {SLICE(ENVELOPE_CLAIM_KEY_PREFIX), SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX),
-                                     SLICE(ENVELOPE_LEFT_KEY)};
+                                     SLICE(ENVELOPE_PART_KEY_PREFIX), SLICE(ENVELOPE_LEFT_KEY)};
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (key.len >= prefixes[i].len && memcmp(key.p, prefixes[i].p, prefixes[i].len) == 0)
             return true;
@@ -126,4 +126,19 @@ void envelope_new_id(int64_t wall_ms, char ret_id[ENVELOPE_UUID_SIZE])
         out += 2 * group_bytes[group];
     }
     *out = '\0';
+}
+
+int64_t envelope_id_time_ms(struct slice text)
+{
+    uint64_t ms = 0;
+    if (text.len < 15 || text.p[14] != '7')
+        return 0;
+    for (size_t i = 0; i < 13; i++) {
+        const char *digit = text.p[i] ? strchr(hex_digits, text.p[i]) : NULL;
+        if (i == 8 ? text.p[i] != '-' : !digit)
+            return 0;
+        if (i != 8)
+            ms = ms << 4 | (uint64_t)(digit - hex_digits);
+    }
+    return (int64_t)ms;
 }

@@ -24,6 +24,7 @@
 /** Keys of the event log that are no entity's. */
 #define ENVELOPE_CLAIM_KEY_PREFIX    "__claim/"
 #define ENVELOPE_ATTEMPTS_KEY_PREFIX "__attempts/"
+#define ENVELOPE_PART_KEY_PREFIX     "__part/"
 #define ENVELOPE_LEFT_KEY            "__left"
 
 /** Where and how to answer. `topic` absent: nobody waits for an answer. */
@@ -81,6 +82,7 @@ struct reply {
     struct slice etag, location, retry_after, content_type;
     bool replayed; /* the outcome of an earlier delivery of the same command */
     int64_t worked_us; /* how long its handler worked on a thread pool; 0: not said */
+    int64_t result_bytes, result_parts; /* the body is a part of a result of so many bytes in so many parts; -1 and 0: it is not */
     struct slice traceparent, tracestate;
     struct slice body;
 };
@@ -110,6 +112,8 @@ struct event {
     struct slice state; /* the record's value */
     struct slice reply_body; /* present where the answer's body is not the state */
     struct slice location, content_type, retry_after; /* of the answer */
+    struct slice result; /* present where its result is not the whole body: result.h */
+    struct slice auth_type, auth_id; /* of the command */
     struct slice time; /* RFC 3339 */
     struct slice traceparent, tracestate;
 };
@@ -129,6 +133,8 @@ int64_t envelope_claim_position(const struct record *rec);
 bool envelope_key_reserved(struct slice key);
 /** The command a key "__attempts/<command id>" counts for; absent: it is another key. */
 struct slice envelope_attempts_of(struct slice key);
+/** The part of a result that a key "__part/<name>" is of (result_part_name()); absent: it is another key. */
+struct slice envelope_part_of(struct slice key);
 /** The claim id when the record is a claim (its tombstone is none), else SLICE_NONE. */
 struct slice envelope_claim_of(const struct record *rec);
 
@@ -136,6 +142,7 @@ struct slice envelope_claim_of(const struct record *rec);
 struct tombstone {
     struct slice claim_id; /* present: that claim, which decides about nothing any more */
     struct slice attempts_of; /* present: the count of attempts of that command */
+    struct slice part;     /* present: that part of a result */
     struct slice writer;   /* else the record's key is an entity's, and this its writer's claim id; absent: a foreign record */
 };
 /** How often a command was tried in vain; key "__attempts/<command id>". */
@@ -157,6 +164,13 @@ void envelope_encode_attempts(const struct attempts *attempts, struct headers *r
 bool envelope_decode_left(const struct record *rec, struct slice *ret_writer);
 void envelope_encode_left(struct slice writer, struct headers *ret_headers);
 
+/**
+ * A part of a result; the value is its bytes. No other record has its key, so it hides nothing, and only the event that names it
+ * gives it a meaning: it stands before that, by the same writer under the same claim.
+ */
+bool envelope_decode_part(const struct record *rec, struct slice *ret_name);
+void envelope_encode_part(struct slice writer, struct slice media_type, struct slice time, struct headers *ret_headers);
+
 /** False when the record has a value. */
 bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_tombstone);
 /** `writer` is the claim id of who removes. The record's value must be absent. */
@@ -172,5 +186,7 @@ void envelope_fingerprint(const struct command *cmd, char ret_hex[ENVELOPE_FINGE
 /** Writes a new UUIDv7 (RFC 9562) and a NUL. Thread-safe. */
 #define ENVELOPE_UUID_SIZE 37
 void envelope_new_id(int64_t wall_ms, char ret_id[ENVELOPE_UUID_SIZE]);
+/** When a text that begins with a UUIDv7 was made, in ms of the wall clock; 0 when it does not begin like one. */
+int64_t envelope_id_time_ms(struct slice text);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "envelope_fields.h"
+#include "result.h"
 
 struct event_wire {
     struct event ev;
@@ -29,6 +30,9 @@ static const struct field event_fields[] = {
     FIELD("reply-content-type", event_wire, ev.content_type),
     FIELD("reply-location", event_wire, ev.location),
     FIELD("reply-retry-after", event_wire, ev.retry_after),
+    FIELD("reply-result", event_wire, ev.result),
+    FIELD("ce_authtype", event_wire, ev.auth_type),
+    FIELD("ce_authid", event_wire, ev.auth_id),
     FIELD("traceparent", event_wire, ev.traceparent),
     FIELD("tracestate", event_wire, ev.tracestate),
 };
@@ -97,13 +101,40 @@ struct slice envelope_attempts_of(struct slice key)
     return after(key, SLICE(ENVELOPE_ATTEMPTS_KEY_PREFIX));
 }
 
+struct slice envelope_part_of(struct slice key)
+{
+    struct slice name = after(key, SLICE(ENVELOPE_PART_KEY_PREFIX));
+    return name.len < RESULT_PART_SIZE ? name : SLICE_NONE;
+}
+
+bool envelope_decode_part(const struct record *rec, struct slice *ret_name)
+{
+    struct slice name = envelope_part_of(rec->key);
+    if (!rec->value.p || !name.p)
+        return false;
+    *ret_name = name;
+    return true;
+}
+
+void envelope_encode_part(struct slice writer, struct slice media_type, struct slice time, struct headers *ret_headers)
+{
+    headers_init(ret_headers);
+    headers_add(ret_headers, "ce_specversion", SLICE("1.0"));
+    headers_add(ret_headers, "ce_type", SLICE("roundtrip.part"));
+    headers_add(ret_headers, "ce_source", SLICE("roundtrip"));
+    headers_add(ret_headers, "ce_time", time);
+    headers_add(ret_headers, "content-type", media_type);
+    headers_add(ret_headers, "ce_claim", writer);
+}
+
 bool envelope_decode_tombstone(const struct record *rec, struct tombstone *ret_tombstone)
 {
     if (rec->value.p)
         return false;
     *ret_tombstone = (struct tombstone){.writer = record_header(rec, "ce_claim"),
                                         .claim_id = after(rec->key, SLICE(ENVELOPE_CLAIM_KEY_PREFIX)),
-                                        .attempts_of = envelope_attempts_of(rec->key)};
+                                        .attempts_of = envelope_attempts_of(rec->key),
+                                        .part = envelope_part_of(rec->key)};
     return true;
 }
 

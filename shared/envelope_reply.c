@@ -3,6 +3,7 @@
 #include "envelope.h"
 
 #include "envelope_fields.h"
+#include "result.h"
 
 /* A reply is a CloudEvent of its own, named after the command it answers: the same for every delivery of that
  * command. */
@@ -10,7 +11,7 @@
 
 struct reply_wire {
     struct reply reply;
-    struct slice type, id, specversion, source, causation, status, replayed, timing;
+    struct slice type, id, specversion, source, causation, status, replayed, timing, result_bytes, result_parts;
 };
 
 static const struct field reply_fields[] = {
@@ -28,6 +29,8 @@ static const struct field reply_fields[] = {
     FIELD("retry-after", reply_wire, reply.retry_after),
     FIELD("ce_replayed", reply_wire, replayed),
     FIELD("server-timing", reply_wire, timing),
+    FIELD("result-bytes", reply_wire, result_bytes),
+    FIELD("result-parts", reply_wire, result_parts),
     FIELD("traceparent", reply_wire, reply.traceparent),
     FIELD("tracestate", reply_wire, reply.tracestate),
 };
@@ -52,6 +55,11 @@ enum envelope_error envelope_decode_reply(const struct record *rec, struct reply
         !fields_read_bool(wire.replayed, &reply->replayed))
         return ENVELOPE_BAD_REPLY;
     reply->status = (int)status;
+    if (!fields_read_int(wire.result_bytes, 0, RESULT_BYTES_MAX, &reply->result_bytes) ||
+        !fields_read_int(wire.result_parts, 1, RESULT_PARTS_MAX, &reply->result_parts)) {
+        reply->result_bytes = -1;
+        reply->result_parts = 0;
+    }
     reply->worked_us = envelope_read_timing(wire.timing);
     reply->type = strip_suffix(wire.type);
     fields_limit_trace(&reply->traceparent, &reply->tracestate);
@@ -78,5 +86,9 @@ void envelope_encode_reply(const struct reply *reply, struct headers *ret_header
     char timing[ENVELOPE_TIMING_SIZE];
     if (reply->worked_us > 0)
         wire.timing = fields_keep(ret_headers, slice_make(timing, envelope_write_timing(reply->worked_us, timing)), SLICE_NONE);
+    if (reply->result_parts > 0) {
+        wire.result_bytes = fields_keep_int(ret_headers, reply->result_bytes);
+        wire.result_parts = fields_keep_int(ret_headers, reply->result_parts);
+    }
     fields_write(reply_fields, REPLY_FIELDS, &wire, ret_headers);
 }

@@ -7,7 +7,7 @@
 
 #include "slice.h"
 
-/** Not for anything that leaves the process, nor against an adversary: tables that use it must be bounded. */
+/** The same on every machine. Not against an adversary: tables that use it must be bounded. */
 uint64_t hash_slice(struct slice s);
 
 struct hash128 {

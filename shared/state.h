@@ -54,6 +54,9 @@ struct state_outcome {
     bool exists;
     int64_t time_ms; /* wall clock of the event */
     struct slice body, content_type, location;
+    struct slice result; /* where it is, when that is not the whole body: result.h; absent: it is */
+    struct slice key;    /* the entity's; state_apply() does not need it */
+    struct slice owner;  /* who asked; absent: nobody who is known */
 };
 
 /** One record of the log, as it changes the copy. */
@@ -67,11 +70,13 @@ struct state_change {
         STATE_CLAIM_REMOVED, /* the tombstone of a claim */
         STATE_ATTEMPTS,      /* how often a command was tried in vain */
         STATE_ATTEMPTS_REMOVED,
+        STATE_PART,          /* of a result, valid or not: only a valid event names it */
+        STATE_PART_REMOVED,
         STATE_LEFT,          /* the owner of the claim in force stopped in good order */
         STATE_IGNORED,       /* void, and hides nothing */
     } kind;
-    struct slice key;       /* EVENT, VOID, REMOVED: the entity's; CLAIM, CLAIM_REMOVED: the claim id; ATTEMPTS*: the command's id */
-    struct slice value;     /* EVENT: the entity's state */
+    struct slice key;       /* EVENT, VOID, REMOVED: the entity's; CLAIM, CLAIM_REMOVED: the claim id; ATTEMPTS*: the command's id; PART*: its name */
+    struct slice value;     /* EVENT: the entity's state; PART: its bytes */
     int64_t version;        /* EVENT */
     bool exists;            /* EVENT */
     int64_t position;       /* CLAIM: the command offset its owner goes on from; -1: not said */
@@ -111,6 +116,10 @@ bool state_next_old_attempts(struct state *state, int64_t before_ms, struct slic
                              size_t *ret_len);
 /** Bytes of its file that are in use or were, and how large it may grow before it is enlarged. */
 void state_size(const struct state *state, uint64_t *ret_used, uint64_t *ret_map);
+/** The bytes of a part of a result; borrowed like state_entity()'s value. */
+bool state_part(struct state *state, struct slice name, struct slice *ret_bytes);
+/** A part after `after` that was made before `before_ms`, by its name, copied into `ret_name`; false when there is none. Oldest first. */
+bool state_next_old_part(struct state *state, int64_t before_ms, struct slice after, char *ret_name, size_t size, size_t *ret_len);
 /** Ends the read snapshot, so that old pages can be reused; the next read starts another. Call when idle. */
 void state_reads_end(struct state *state);
 

@@ -45,6 +45,9 @@ struct task {
     /* set by `prepare` */
     uint64_t units;
     const void *data; /* the kind's own, in the arena */
+    /* set by `merge`, where the result has bytes of its own: in the arena */
+    struct slice content;
+    const char *media_type; /* of it; static */
     /* the kernels' reports */
     uint64_t done;
     char error[JSON_ERROR_SIZE];
@@ -70,7 +73,7 @@ struct kind {
     enum kernel_end (*prepare)(struct task *task);
     /** The outcome of a part, in the arena. */
     enum kernel_end (*compute)(struct task *task, struct part part, struct slice *ret_outcome);
-    /** Appends the result, a JSON object, to `ret_result`. `outcomes` are of all parts, in order; foreign bytes are refused. */
+    /** Appends the result, a JSON object, to `ret_result`; sets `content` for what is none. `outcomes` are of all parts, in order; foreign bytes are refused. */
     enum kernel_end (*merge)(struct task *task, const struct slice *outcomes, size_t count, struct buf *ret_result);
 };
 

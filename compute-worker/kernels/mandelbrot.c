@@ -15,8 +15,8 @@
 #include <stdio.h>
 
 #define SIDE_MAX INT64_C(8192)
-/** An image that does not compress at all must fit a Kafka record (1 MB) in base64. */
-#define PIXELS_MAX     INT64_C(524288)
+/** Those of 3840 x 2160: an image that does not compress at all, however narrow, is within RESULT_BYTES_MAX (result.h). */
+#define PIXELS_MAX     INT64_C(8294400)
 #define ITERATIONS_MAX INT64_C(100000)
 #define WORK_MAX       INT64_C(20000000000) /* steps of all pixels together */
 #define CENTRE_MAX     4.0
@@ -246,6 +246,11 @@ static bool unpack_rows(const struct view *view, const struct slice *outcomes, s
     return y == view->height;
 }
 
+static bool is_stopping(const void *task)
+{
+    return task_stopping(task);
+}
+
 static enum kernel_end mandelbrot_merge(struct task *task, const struct slice *outcomes, size_t count, struct buf *ret_result)
 {
     const struct view *view = task->data;
@@ -258,13 +263,13 @@ static enum kernel_end mandelbrot_merge(struct task *task, const struct slice *o
     if (!unpack_rows(view, outcomes, count, rows, &total))
         return task_refuse(task, "the outcomes of the parts do not make a whole");
     make_palette(palette);
-    if (!picture_png(task->arena, view->width, view->height, rows, palette, &png))
-        return KERNEL_NO_MEMORY;
+    if (!picture_png(task->arena, view->width, view->height, rows, palette, is_stopping, task, &png))
+        return is_stopping(task) ? KERNEL_STOPPED : KERNEL_NO_MEMORY;
     buf_printf(ret_result, "{\"width\":%zu,\"height\":%zu,\"inside\":%" PRIu64 ",\"iterations\":%" PRIu64, view->width, view->height,
                total.inside, total.steps);
-    buf_append_text(ret_result, ",\"media_type\":\"image/png\",\"base64\":\"");
-    picture_append_base64(ret_result, png);
-    buf_append_text(ret_result, "\"}");
+    buf_append_text(ret_result, "}");
+    task->content = png;
+    task->media_type = "image/png";
     return KERNEL_DONE;
 }
 

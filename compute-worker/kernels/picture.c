@@ -13,6 +13,8 @@ struct file {
     struct arena *arena;
     char *p;
     size_t len, cap;
+    picture_stop_fn *stop;
+    const void *arg;
 };
 
 static void *allocate(png_structp png, png_alloc_size_t size)
@@ -63,6 +65,7 @@ size_t picture_room(size_t width, size_t height)
 static void write_file(png_structp png, png_infop info, size_t width, size_t height, const unsigned char *const *rows,
                        const struct picture_colour *palette)
 {
+    const struct file *file = png_get_io_ptr(png);
     png_color colours[PICTURE_COLOURS];
     for (int i = 0; i < PICTURE_COLOURS; i++)
         colours[i] = (png_color){palette[i].red, palette[i].green, palette[i].blue};
@@ -71,15 +74,18 @@ static void write_file(png_structp png, png_infop info, size_t width, size_t hei
     png_set_PLTE(png, info, colours, PICTURE_COLOURS);
     png_set_filter(png, 0, PNG_FILTER_NONE); /* neighbouring numbers of colours say nothing about each other */
     png_write_info(png, info);
-    for (size_t y = 0; y < height; y++)
+    for (size_t y = 0; y < height; y++) {
+        if (file->stop && file->stop(file->arg))
+            png_error(png, "stopped");
         png_write_row(png, rows[y]);
+    }
     png_write_end(png, NULL);
 }
 
 bool picture_png(struct arena *arena, size_t width, size_t height, const unsigned char *const *rows,
-               const struct picture_colour palette[PICTURE_COLOURS], struct slice *ret_png)
+                 const struct picture_colour palette[PICTURE_COLOURS], picture_stop_fn *stop, const void *arg, struct slice *ret_png)
 {
-    struct file file = {.arena = arena, .cap = picture_size(width, height)};
+    struct file file = {.arena = arena, .cap = picture_size(width, height), .stop = stop, .arg = arg};
     file.p = arena_alloc(arena, file.cap);
     if (!file.p)
         return false;
@@ -94,19 +100,4 @@ bool picture_png(struct arena *arena, size_t width, size_t height, const unsigne
     png_destroy_write_struct(&png, &info);
     *ret_png = slice_make(file.p, file.len);
     return true;
-}
-
-void picture_append_base64(struct buf *out, struct slice bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *p = (const unsigned char *)bytes.p;
-    if (!buf_reserve(out, bytes.len / 3 * 4 + 8))
-        return;
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t left = bytes.len - i;
-        uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
-        const char text[4] = {digits[bits >> 18], digits[bits >> 12 & 63], left > 1 ? digits[bits >> 6 & 63] : '=',
-                              left > 2 ? digits[bits & 63] : '='};
-        buf_append(out, text, 4);
-    }
 }

@@ -4,7 +4,6 @@
 #define ROUNDTRIP_COMPUTE_PICTURE_H
 
 #include "arena.h"
-#include "buf.h"
 #include "slice.h"
 
 #define PICTURE_COLOURS 256
@@ -13,15 +12,15 @@ struct picture_colour {
     unsigned char red, green, blue;
 };
 
-/** A byte for each pixel of each row is its colour's number. False when the arena has no room. Some 30 ms for half a million pixels. */
+/** Asked once a row: true gives up. NULL: never. */
+typedef bool picture_stop_fn(const void *arg);
+
+/** A byte for each pixel of each row is its colour's number. False when the arena has no room, or `stop` said so. Some 30 ms for half a million pixels. */
 bool picture_png(struct arena *arena, size_t width, size_t height, const unsigned char *const *rows,
-               const struct picture_colour palette[PICTURE_COLOURS], struct slice *ret_png) __attribute__((warn_unused_result));
+                 const struct picture_colour palette[PICTURE_COLOURS], picture_stop_fn *stop, const void *arg, struct slice *ret_png) __attribute__((warn_unused_result));
 /** Bytes of arena it takes at most. */
 size_t picture_room(size_t width, size_t height);
 /** Bytes of the file at most: of pixels that do not compress. */
 size_t picture_size(size_t width, size_t height);
-
-/** RFC 4648 section 4, with padding. */
-void picture_append_base64(struct buf *out, struct slice bytes);
 
 #endif

@@ -72,7 +72,7 @@ static int remove_entity(struct state *state, MDB_txn *txn, struct slice key)
 }
 
 static int put_outcome(struct state *state, MDB_txn *txn, struct slice id,
-                       const struct state_outcome *outcome)
+                       const struct state_outcome *outcome, struct slice key)
 {
     struct outcome_head head = {.version = outcome->version,
                                 .time_ms = outcome->time_ms,
@@ -82,11 +82,14 @@ static int put_outcome(struct state *state, MDB_txn *txn, struct slice id,
                                 .fingerprint_len = (uint32_t)outcome->fingerprint.len,
                                 .body_len = (uint32_t)outcome->body.len,
                                 .content_type_len = (uint32_t)outcome->content_type.len,
-                                .location_len = (uint32_t)outcome->location.len};
-    const struct slice parts[] = {outcome->fingerprint, outcome->body, outcome->content_type,
-                                  outcome->location};
+                                .location_len = (uint32_t)outcome->location.len,
+                                .result_len = (uint32_t)outcome->result.len,
+                                .key_len = (uint32_t)key.len,
+                                .owner_len = (uint32_t)outcome->owner.len};
+    const struct slice parts[] = {outcome->fingerprint, outcome->body, outcome->content_type, outcome->location,
+                                  outcome->result, key, outcome->owner};
     size_t size = sizeof(head);
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < OUTCOME_TEXTS; i++)
         size += parts[i].len;
     MDB_val k = state_val(id), v = {size, NULL};
     int rc = mdb_put(txn, state->tables[OUTCOMES], &k, &v, MDB_RESERVE);
@@ -95,7 +98,7 @@ static int put_outcome(struct state *state, MDB_txn *txn, struct slice id,
     char *at = v.mv_data;
     memcpy(at, &head, sizeof(head));
     at += sizeof(head);
-    for (size_t i = 0; i < 4; at += parts[i].len, i++) {
+    for (size_t i = 0; i < OUTCOME_TEXTS; at += parts[i].len, i++) {
         if (parts[i].len)
             memcpy(at, parts[i].p, parts[i].len);
     }
@@ -156,6 +159,13 @@ static int apply_one(struct state *state, MDB_txn *txn, const struct state_chang
     at->claim_at.used = true;
     if (change->kind == STATE_IGNORED)
         return 0;
+    if (change->kind == STATE_PART_REMOVED)
+        return drop(state, txn, PARTS, state_val(change->key));
+    if (change->kind == STATE_PART) {
+        k = state_val(change->key);
+        v = state_val(change->value);
+        return mdb_put(txn, state->tables[PARTS], &k, &v, 0);
+    }
     if (change->kind == STATE_ATTEMPTS)
         return put_attempts(state, txn, change);
     if (change->kind == STATE_ATTEMPTS_REMOVED)
@@ -168,7 +178,7 @@ static int apply_one(struct state *state, MDB_txn *txn, const struct state_chang
     }
     int rc = put_entity(state, txn, change);
     if (!rc && change->command_id.p)
-        rc = put_outcome(state, txn, change->command_id, &change->outcome);
+        rc = put_outcome(state, txn, change->command_id, &change->outcome, change->key);
     return rc;
 }
 

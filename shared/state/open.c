@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT       "4"
+#define FORMAT       "5"
 #define MAP_INITIAL  (UINT64_C(256) << 20)
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
 static const char *const table_names[TABLES] = {"meta",    "entities", "outcomes", "times",
-                                                "repairs", "gone",     "spent",    "attempts"};
+                                                "repairs", "gone",     "spent",    "attempts", "parts"};
 
 /* The first line of a small file; empty when there is none. */
 static void read_line(const char *path, char out[64])

@@ -2,6 +2,8 @@
 /* Reading the store: one snapshot until state_reads_end(), pointers into the map. */
 #include "state/store.h"
 
+#include "envelope.h"
+
 static MDB_txn *reads(struct state *state)
 {
     if (state->reading)
@@ -40,12 +42,16 @@ bool state_entity(struct state *state, struct slice key, bool *ret_exists, int64
     return true;
 }
 
-bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome)
+/* The next `len` bytes; absent where there are none. */
+static struct slice take_text(const char **at, size_t len)
 {
-    MDB_txn *txn = reads(state);
-    MDB_val k = state_val(command_id), v;
-    if (!txn || mdb_get(txn, state->tables[OUTCOMES], &k, &v) != 0)
-        return false;
+    struct slice text = len ? slice_make(*at, len) : SLICE_NONE;
+    *at += len;
+    return text;
+}
+
+static void read_outcome(MDB_val v, struct state_outcome *ret_outcome)
+{
     struct outcome_head head;
     memcpy(&head, v.mv_data, sizeof(head));
     const char *at = (const char *)v.mv_data + sizeof(head);
@@ -58,9 +64,20 @@ bool state_find_outcome(struct state *state, struct slice command_id, struct sta
     at += head.fingerprint_len;
     ret_outcome->body = slice_make(at, head.body_len);
     at += head.body_len;
-    ret_outcome->content_type = head.content_type_len ? slice_make(at, head.content_type_len) : SLICE_NONE;
-    at += head.content_type_len;
-    ret_outcome->location = head.location_len ? slice_make(at, head.location_len) : SLICE_NONE;
+    ret_outcome->content_type = take_text(&at, head.content_type_len);
+    ret_outcome->location = take_text(&at, head.location_len);
+    ret_outcome->result = take_text(&at, head.result_len);
+    ret_outcome->key = take_text(&at, head.key_len);
+    ret_outcome->owner = take_text(&at, head.owner_len);
+}
+
+bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome)
+{
+    MDB_txn *txn = reads(state);
+    MDB_val k = state_val(command_id), v;
+    if (!txn || mdb_get(txn, state->tables[OUTCOMES], &k, &v) != 0)
+        return false;
+    read_outcome(v, ret_outcome);
     return true;
 }
 
@@ -143,6 +160,26 @@ bool state_next_old_attempts(struct state *state, int64_t before_ms, struct slic
             return true;
     }
     return false;
+}
+
+bool state_part(struct state *state, struct slice name, struct slice *ret_bytes)
+{
+    MDB_txn *txn = reads(state);
+    MDB_val k = state_val(name), v;
+    if (!txn || mdb_get(txn, state->tables[PARTS], &k, &v) != 0)
+        return false;
+    *ret_bytes = state_unval(v);
+    return true;
+}
+
+bool state_next_old_part(struct state *state, int64_t before_ms, struct slice after, char *ret_name, size_t size, size_t *ret_len)
+{
+    MDB_val k, v;
+    if (!next_key(state, PARTS, after, &k, &v) || k.mv_size > size || envelope_id_time_ms(state_unval(k)) >= before_ms)
+        return false;
+    memmove(ret_name, k.mv_data, k.mv_size);
+    *ret_len = k.mv_size;
+    return true;
 }
 
 /* The `skip`-th entry of `gone`; they are few, and only the young ones are skipped. */

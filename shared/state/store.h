@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Internal to state/, and the only file that includes lmdb.h: LMDB behind state.h, one environment a partition, eight tables.
+ * Internal to state/, and the only file that includes lmdb.h: LMDB behind state.h, one environment a partition, nine tables.
  *
  *   meta      "format", "binding", "checkpoint", "claim", "claim_at" (struct claim_at)
  *   entities  key -> version, time, exists, state  (int64 keys as 8 bytes, big endian, sign flipped: numeric order)
- *   outcomes  command id -> fixed fields, then fingerprint, body, content type, location
+ *   outcomes  command id -> fixed fields, then fingerprint, body, content type, location, result, key, owner
  *   times     time (8 bytes, big endian) + command id -> nothing, to find what is too old
  *   repairs   key -> nothing
  *   gone      time + entity key, of every entity that does not exist -> nothing
  *   spent     id of a claim that decides about nothing any more -> nothing
  *   attempts  command id -> how often it was tried in vain, and since when
+ *   parts     name of a part of a result, which begins with a UUIDv7, so with its time -> its bytes
  *
  * Beside it the file "boot" says in which boot of the machine it was opened, or "closed": it must be known before LMDB is
  * let near files that an unclean end of the machine may have torn.
@@ -25,7 +26,7 @@
 /** LMDB's limit of a key's bytes. */
 #define STATE_KEY_MAX 511
 
-enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, GONE, SPENT, ATTEMPTS, TABLES };
+enum table { META, ENTITIES, OUTCOMES, TIMES, REPAIRS, GONE, SPENT, ATTEMPTS, PARTS, TABLES };
 
 /* The claim in force at the checkpoint: where it stands, and whether a record after it is decided by it. */
 struct claim_at {
@@ -60,11 +61,13 @@ struct attempts_entry {
     int32_t count, crashes, beside;
 };
 
+/** Texts behind an outcome's fixed fields. */
+#define OUTCOME_TEXTS 7
 struct outcome_head {
     int64_t version, time_ms;
     int32_t status;
     uint8_t binding, exists;
-    uint32_t fingerprint_len, body_len, content_type_len, location_len;
+    uint32_t fingerprint_len, body_len, content_type_len, location_len, result_len, key_len, owner_len;
 };
 
 static inline MDB_val state_val(struct slice s)

@@ -14,6 +14,9 @@ static struct state_change removal_of(const struct work *work)
     } else if (read.attempts_of.p) {
         change.kind = STATE_ATTEMPTS_REMOVED;
         change.key = read.attempts_of;
+    } else if (read.part.p) {
+        change.kind = STATE_PART_REMOVED;
+        change.key = read.part;
     }
     return change;
 }
@@ -24,6 +27,11 @@ static struct state_change change_of(const struct work *work)
         return removal_of(work);
     if (work->letter == LETTER_LEFT)
         return (struct state_change){.offset = work->event_offset, .kind = STATE_LEFT, .key = work->key};
+    if (work->letter == LETTER_PART)
+        return (struct state_change){.offset = work->event_offset,
+                                     .kind = STATE_PART,
+                                     .key = envelope_part_of(work->key),
+                                     .value = work->state};
     if (work->letter == LETTER_ATTEMPTS)
         return (struct state_change){.offset = work->event_offset,
                                      .kind = STATE_ATTEMPTS,
@@ -47,7 +55,9 @@ static struct state_change change_of(const struct work *work)
                     .exists = work->exists,
                     .time_ms = work->event_time_ms,
                     .body = work->answer.body,
-                    .content_type = work->answer.content_type}};
+                    .content_type = work->answer.content_type,
+                    .result = slice_make(work->result_text, work->result_len),
+                    .owner = work->cmd.auth_id}};
 }
 
 static void applied(struct partition *p, size_t count)

@@ -2,8 +2,11 @@
 /* What handlers say, put into a decision. */
 #include "worker/work.h"
 
+#include <inttypes.h>
+
 #include "clock.h"
 #include "problem.h"
+#include "result.h"
 
 /* A decision says one thing: the last call wins. */
 static void answer(struct decision *d, int status, enum effect effect)
@@ -12,6 +15,8 @@ static void answer(struct decision *d, int status, enum effect effect)
     d->effect = effect;
     d->fault = FAULT_NONE;
     d->content_type = NULL;
+    d->result_type = NULL;
+    buf_done(&d->result);
     buf_clear(&d->body);
     if (effect != EFFECT_PUT)
         buf_clear(&d->state);
@@ -54,6 +59,25 @@ void decide_put(struct decision *d, int status)
 void decide_delete(struct decision *d, int status)
 {
     answer(d, status, EFFECT_DELETE);
+}
+
+void decide_result(struct decision *d, const char *media_type, struct slice bytes)
+{
+    if (bytes.len > (size_t)RESULT_BYTES_MAX) {
+        decide_problem(d, 413, "The result would be larger than the %" PRId64 " bytes that are kept of one; ask for less", RESULT_BYTES_MAX);
+        return;
+    }
+    d->result_type = media_type;
+    buf_append_slice(&d->result, bytes);
+    if (!buf_ok(&d->result))
+        decide_problem(d, 503, "The service is out of memory; try again later");
+}
+
+void decide_result_piece(struct decision *d, const char *media_type, size_t at, size_t len)
+{
+    d->result_type = media_type;
+    d->result_at = at;
+    d->result_len = len;
 }
 
 void decision_reset(struct decision *d)

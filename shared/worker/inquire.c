@@ -2,21 +2,27 @@
 /* Finding a command by its id, wherever it is; see inquire.h. */
 #include "worker/inquire.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "clock.h"
+#include "hash.h"
+#include "json.h"
 #include "problem.h"
 #include "worker/partition.h"
+#include "worker/parts.h"
 #include "worker/repeat.h"
 #include "worker/settle.h"
 #include "worker/work.h"
 
-enum inquiry { INQUIRY_NONE, INQUIRY_STATE, INQUIRY_CANCEL };
+enum inquiry { INQUIRY_NONE, INQUIRY_STATE, INQUIRY_RESULT, INQUIRY_CANCEL };
 
 static enum inquiry inquiry_of(const struct work *work)
 {
     static const struct {
         const char *verb;
         enum inquiry inquiry;
-    } verbs[] = {{".operation", INQUIRY_STATE}, {".cancel", INQUIRY_CANCEL}};
+    } verbs[] = {{".operation", INQUIRY_STATE}, {".result", INQUIRY_RESULT}, {".cancel", INQUIRY_CANCEL}};
     struct slice type = work->cmd.type, service = slice_of(work->partition->worker->service->name);
     if (type.len <= service.len || memcmp(type.p, service.p, service.len) != 0)
         return INQUIRY_NONE;
@@ -122,6 +128,92 @@ static void answer_state(struct work *work)
         answer_unknown(work);
 }
 
+/* ---- the result ---- */
+
+/* The number of the part that is asked for. */
+static bool part_wanted(const struct command *cmd, int64_t *ret_part)
+{
+    static const struct json_member members[] = {{"part", JSON_INT64, false, 0, RESULT_PARTS_MAX - 1}};
+    struct json_error error;
+    *ret_part = 0;
+    if (cmd->body.len == 0)
+        return true;
+    struct json_object *body = json_parse_strict(cmd->body, &error);
+    bool good = body && json_members_check(body, members, 1, &error);
+    if (good)
+        *ret_part = json_member_int64(body, "part", 0);
+    json_object_put(body);
+    return good;
+}
+
+/* A piece of the body, or all of it: borrowed from the outcome. */
+static bool piece_of(const struct state_outcome *outcome, struct result *result, struct slice *ret_bytes)
+{
+    if (!outcome->result.p)
+        *result = (struct result){.bytes = (int64_t)outcome->body.len,
+                                  .media_type = outcome->content_type.len ? outcome->content_type : SLICE("application/json")};
+    if (result->at + result->bytes > (int64_t)outcome->body.len)
+        return false;
+    *ret_bytes = slice_make(outcome->body.p + result->at, (size_t)result->bytes);
+    result->hash = hash_slice(*ret_bytes);
+    return true;
+}
+
+static bool bytes_of(struct work *asker, const struct state_outcome *outcome, int64_t part, struct result *ret_result,
+                     struct slice *ret_bytes)
+{
+    char name[RESULT_PART_SIZE];
+    if (outcome->result.p && !result_read(outcome->result, ret_result))
+        return false;
+    if (!ret_result->parts_id.p)
+        return part == 0 && piece_of(outcome, ret_result, ret_bytes);
+    int len = result_part_name(ret_result->parts_id, part, name);
+    return part < result_parts(ret_result) && parts_find(asker->partition, slice_make(name, (size_t)len), ret_bytes);
+}
+
+/* The media type is copied behind the bytes: what it is borrowed from may go before the answer leaves. */
+static void say_result(struct work *asker, const struct state_outcome *outcome)
+{
+    int64_t part;
+    struct result result = {.at = 0};
+    struct slice bytes;
+    struct buf *out = &asker->answer_body;
+    if (!part_wanted(&asker->cmd, &part)) {
+        settle_problem(asker, 422, "The body must be {\"part\":<number>}, from 0 on, or empty for the first part of the result");
+        return;
+    }
+    if (!bytes_of(asker, outcome, part, &result, &bytes)) {
+        settle_problem(asker, 404, "The result has no such part, or it is forgotten by now");
+        return;
+    }
+    buf_append_slice(out, bytes);
+    buf_append_slice(out, result.media_type);
+    if (!buf_ok(out))
+        return; /* becomes a 503 */
+    asker->answer = (struct answer){
+        .status = 200,
+        .body = slice_make(out->data, bytes.len),
+        .content_type = slice_make(out->data + bytes.len, result.media_type.len),
+        .tag = slice_make(asker->etag, (size_t)snprintf(asker->etag, sizeof(asker->etag), "\"%016" PRIx64 "\"", result.hash)),
+        .result_bytes = result.bytes,
+        .result_parts = result_parts(&result),
+    };
+}
+
+static void answer_result(struct work *work)
+{
+    struct state_outcome outcome;
+    const struct work *undecided = find_undecided(work);
+    if (undecided && !find_binding(work, &outcome))
+        say_undecided(work, undecided);
+    else if (!repeat_outcome(work->partition, work->cmd.subject, &outcome))
+        answer_unknown(work);
+    else if (outcome.status < 300)
+        say_result(work, &outcome);
+    else
+        say_outcome(work, &outcome);
+}
+
 /* ---- giving up ---- */
 
 void inquire_decide_cancelled(struct work *work)
@@ -165,6 +257,8 @@ void inquire_answer(struct work *work)
         settle_problem(work, 504, "The deadline passed before the question was looked at; ask again");
     else if (inquiry_of(work) == INQUIRY_CANCEL)
         answer_cancel(work);
+    else if (inquiry_of(work) == INQUIRY_RESULT)
+        answer_result(work);
     else
         answer_state(work);
     if (!buf_ok(&work->answer_body))

@@ -3,6 +3,8 @@
  * Internal to worker/. What every service is asked about any of its commands: how it stands, and to give it up.
  *
  *   <service>.operation  what became of the command whose id is in ce_subject; the record's key is that command's
+ *   <service>.result     its result, as bytes of its own media type: the part {"part":<number>} of it, the first without a body. The reply's
+ *                        result-bytes and result-parts say how much there is. Of a command that failed: as .operation
  *   <service>.cancel     it shall end, if it has not
  *
  * They stand in the command log behind the command they ask about, so whoever answers has met it: a gateway needs no memory of

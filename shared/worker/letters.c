@@ -33,6 +33,9 @@ void letters_event(struct work *work, struct headers *ret_headers, struct record
         .state = work->state,
         .reply_body = body_is_state ? SLICE_NONE : work->answer.body,
         .content_type = work->answer.content_type,
+        .result = work->result_len ? slice_make(work->result_text, work->result_len) : SLICE_NONE,
+        .auth_type = work->cmd.auth_type,
+        .auth_id = work->cmd.auth_id,
         .time = slice_make(work->event_time, (size_t)time_len),
         .traceparent = work->cmd.traceparent,
         .tracestate = work->cmd.tracestate,
@@ -64,6 +67,16 @@ void letters_attempts(struct work *work, struct headers *ret_headers, struct rec
                                       .first_ms = work->first_attempt_ms,
                                       .writer = slice_make(p->writer.claim.id, p->writer.claim.len)};
     envelope_encode_attempts(&attempts, ret_headers);
+    *ret_rec = (struct record){
+        .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = work->state};
+}
+
+void letters_part(struct work *work, struct headers *ret_headers, struct record *ret_rec)
+{
+    struct partition *p = work->partition;
+    int time_len = clock_format_rfc3339(work->event_time_ms, work->event_time);
+    envelope_encode_part(slice_make(p->writer.claim.id, p->writer.claim.len), slice_of(work->part_type),
+                         slice_make(work->event_time, (size_t)time_len), ret_headers);
     *ret_rec = (struct record){
         .topic = p->worker->events_topic, .partition = p->number, .key = work->key, .value = work->state};
 }
@@ -114,20 +127,23 @@ bool letters_reply(struct work *work, const char *allowed, struct headers *ret_h
     if (!work->msg || !address->topic.p || address->topic.len >= sizeof(topic) ||
         !letters_topic_allowed(allowed, address->topic))
         return false;
-    bool tagged = work->answer.version > 0;
-    int etag_len = tagged ? etag_write(work->answer.version, work->etag) : 0;
+    struct slice tag = work->answer.tag;
+    if (work->answer.version > 0)
+        tag = slice_make(work->etag, (size_t)etag_write(work->answer.version, work->etag));
     struct reply reply = {
         .correlation = address->correlation,
         .command_id = work->cmd.id,
         .type = work->cmd.type,
         .status = work->answer.status,
-        .etag = tagged ? slice_make(work->etag, (size_t)etag_len) : SLICE_NONE,
+        .etag = tag,
         .content_type = work->answer.content_type,
         .retry_after = work->answer.retry_after,
         .replayed = work->answer.replayed,
         .worked_us = work->answer.replayed ? 0 : (work->worked_ns + 999) / 1000,
         .traceparent = work->cmd.traceparent,
         .tracestate = work->cmd.tracestate,
+        .result_bytes = work->answer.result_bytes,
+        .result_parts = work->answer.result_parts,
         .body = work->answer.body.p ? work->answer.body : SLICE(""),
     };
     headers_init(ret_headers);

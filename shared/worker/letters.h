@@ -20,6 +20,8 @@ void letters_event(struct work *work, struct headers *ret_headers, struct record
 void letters_removal(struct work *work, struct headers *ret_headers, struct record *ret_rec);
 /** How often the work's command was tried in vain; its state says why. */
 void letters_attempts(struct work *work, struct headers *ret_headers, struct record *ret_rec);
+/** A part of a result; its bytes are the work's state. */
+void letters_part(struct work *work, struct headers *ret_headers, struct record *ret_rec);
 /** That its owner stops in good order; the key is the work's. */
 void letters_left(struct work *work, struct headers *ret_headers, struct record *ret_rec);
 /** `id` is the claim's, and must live as long as the record. Key: "__claim/<id>", in work->id. */

@@ -111,6 +111,8 @@ void partition_append(struct work *work)
         letters_left(work, &headers, &rec);
     else if (work->letter == LETTER_ATTEMPTS)
         letters_attempts(work, &headers, &rec);
+    else if (work->letter == LETTER_PART)
+        letters_part(work, &headers, &rec);
     else
         letters_event(work, &headers, &rec);
     bool crowded = work->decision.effect == EFFECT_PUT &&

@@ -19,7 +19,8 @@ bool repeat_outcome(struct partition *p, struct slice id, struct state_outcome *
         .binding = young->binding,
         .version = young->answer.version,
         .body = young->answer.body,
-        .content_type = young->answer.content_type};
+        .content_type = young->answer.content_type,
+        .result = young->result_len ? slice_make(young->result_text, young->result_len) : SLICE_NONE};
     return true;
 }
 

@@ -45,6 +45,19 @@ static bool attempts_change(struct partition *p, const struct record *rec, const
     return true;
 }
 
+/* A part of a result, or its end. Nobody judges it: what no valid event names has no meaning, and goes in time. */
+static bool part_change(const struct record *rec, const struct tombstone *tombstone, struct state_change *ret_change)
+{
+    struct slice name;
+    if (tombstone && tombstone->part.p)
+        *ret_change = (struct state_change){.kind = STATE_PART_REMOVED, .offset = rec->offset, .key = tombstone->part};
+    else if (envelope_decode_part(rec, &name))
+        *ret_change = (struct state_change){.kind = STATE_PART, .offset = rec->offset, .key = name, .value = rec->value};
+    else
+        return false;
+    return true;
+}
+
 bool replay_change(struct partition *p, const struct record *rec, struct state_change *ret_change)
 {
     struct event event;
@@ -72,6 +85,8 @@ bool replay_change(struct partition *p, const struct record *rec, struct state_c
         return journal_event_valid(&p->reader, writer); /* its claim may have been compacted away */
     }
     if (attempts_change(p, rec, removed ? &tombstone : NULL, ret_change))
+        return true;
+    if (part_change(rec, removed ? &tombstone : NULL, ret_change))
         return true;
     if (!possible_key(p->worker->service, rec->key))
         return false;
@@ -102,7 +117,9 @@ bool replay_change(struct partition *p, const struct record *rec, struct state_c
                                           .exists = event.exists,
                                           .time_ms = time_ms,
                                           .body = event.reply_body.p ? event.reply_body : event.state,
-                                          .content_type = event.content_type}};
+                                          .content_type = event.content_type,
+                                          .result = event.result,
+                                          .owner = event.auth_id}};
     ret_change->outcome.version = event.exists && event.status < 300 ? event.version : 0;
     return true;
 }

@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "journal.h"
 #include "offsets.h"
+#include "result.h"
 #include "state.h"
 #include "worker/breaker.h"
 #include "worker/crowd.h"
@@ -52,7 +53,7 @@ enum work_stage {
     WORK_CLAIMING,   /* not a command: a claim */
     WORK_REPAIRING,  /* not a command: a key's true state, appended again */
     WORK_REMOVING,   /* not a command: a tombstone */
-    WORK_NOTING,     /* not a command: a count of attempts */
+    WORK_NOTING,     /* not a command: a count of attempts, or a part of a result */
     WORK_FINISHED,   /* its offset may be committed */
 };
 
@@ -62,6 +63,8 @@ struct answer {
     int64_t version; /* 0: no ETag */
     bool replayed;
     struct slice body, content_type, retry_after;
+    struct slice tag; /* present: this ETag, quotes and all */
+    int64_t result_bytes, result_parts; /* as in struct reply */
 };
 
 struct work {
@@ -90,7 +93,10 @@ struct work {
     int64_t version;
     struct slice state;
     bool binding, final;
-    enum { LETTER_EVENT, LETTER_REMOVAL, LETTER_ATTEMPTS, LETTER_LEFT } letter; /* what it appends */
+    enum { LETTER_EVENT, LETTER_REMOVAL, LETTER_ATTEMPTS, LETTER_LEFT, LETTER_PART } letter; /* what it appends */
+    char result_text[RESULT_TEXT_MAX]; /* where its result is: parts.h */
+    size_t result_len;
+    const char *part_type; /* LETTER_PART: its result's media type */
     bool shrunk; /* its event was too large and was made smaller once */
     int64_t event_offset, event_time_ms;
     char fingerprint[ENVELOPE_FINGERPRINT_LEN];

@@ -80,6 +80,9 @@ struct decision {
     struct buf state;    /* EFFECT_PUT: the entity's whole new state */
     struct buf body;     /* the answer's body; empty with EFFECT_PUT: the state is the body */
     const char *content_type; /* static; NULL: application/json */
+    const char *result_type;  /* decide_result()'s and decide_result_piece()'s, as the next ones */
+    struct buf result;
+    size_t result_at, result_len;
     enum fault fault;         /* then `body` is a sentence that says what failed, and nothing else counts */
 };
 
@@ -93,6 +96,13 @@ void decide_problem(struct decision *d, int status, const char *format, ...) __a
 /** The entity becomes `d->state`, which the handler has written. */
 void decide_put(struct decision *d, int status);
 void decide_delete(struct decision *d, int status);
+/**
+ * Its result is something else than its answer's body, and is asked for apart (inquire.h): these bytes (1 to RESULT_BYTES_MAX,
+ * result.h; copied), however large beside a record; or that piece of the body, or of the state where that is the body. After the
+ * decision itself. `media_type` is static.
+ */
+void decide_result(struct decision *d, const char *media_type, struct slice bytes);
+void decide_result_piece(struct decision *d, const char *media_type, size_t at, size_t len);
 /** It could not be decided: `format` says what failed, for the dead letter and the caller. The runtime does the rest. */
 void decide_fault(struct decision *d, enum fault fault, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -10,6 +10,7 @@
 #include "worker/counts.h"
 #include "worker/faults.h"
 #include "worker/partition.h"
+#include "worker/parts.h"
 #include "worker/recover.h"
 #include "worker/scan.h"
 
@@ -75,6 +76,7 @@ static void set_answer(struct work *work)
     };
     if (work->answer.body.len == 0)
         work->answer.content_type = SLICE_NONE;
+    parts_place(work);
     if (work->retry_after[0])
         work->answer.retry_after = slice_of(work->retry_after);
 }
@@ -121,10 +123,12 @@ void dispatch_settle(struct work *work)
     counts_forget(work);
     if (p->phase != PARTITION_SERVING)
         return; /* the claim ended by it, and with it this work */
-    if (work->op->kind == OPERATION_WRITE && !(broken(BROKEN_SILENT_EXPIRY) && work->decision.status == 504))
-        partition_append(work);
-    else
+    if (work->op->kind == OPERATION_WRITE && !(broken(BROKEN_SILENT_EXPIRY) && work->decision.status == 504)) {
+        if (parts_append(work))
+            partition_append(work);
+    } else {
         partition_answer_later(work);
+    }
 }
 
 void dispatch_too_large(struct work *work)

@@ -19,6 +19,7 @@
 #define SWEEP_BUSY_NS    (INT64_C(50) * CLOCK_NS_PER_MS)   /* with much */
 #define SWEEP_OUTCOMES   500
 #define SWEEP_TOMBSTONES 100
+#define PARTS_LONGER_MS  60000
 
 static int remove_entities(struct partition *p, int64_t wall_ms)
 {
@@ -44,6 +45,12 @@ typedef bool next_id(struct state *state, int64_t before_ms, struct slice after,
 static bool next_claim(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size, size_t *ret_len)
 {
     return state_next_spent_claim(state, after, ret_id, size, ret_len); /* decides about nothing, so its age does not matter */
+}
+
+/* An outcome is a little younger than the parts of its result, and while it is known they must be there. */
+static bool next_part(struct state *state, int64_t before_ms, struct slice after, char *ret_id, size_t size, size_t *ret_len)
+{
+    return state_next_old_part(state, before_ms - PARTS_LONGER_MS, after, ret_id, size, ret_len);
 }
 
 /* Records with the keys "<prefix><id>". */
@@ -73,6 +80,8 @@ int sweep_tombstones(struct partition *p, int64_t wall_ms)
         appended += remove_entities(p, wall_ms);
     if (p->phase == PARTITION_SERVING) /* counts nobody took out: their worker ended just after the answer */
         appended += remove_own(p, ENVELOPE_ATTEMPTS_KEY_PREFIX, state_next_old_attempts, wall_ms);
+    if (p->phase == PARTITION_SERVING) /* their outcome has gone before */
+        appended += remove_own(p, ENVELOPE_PART_KEY_PREFIX, next_part, wall_ms);
     if (appended > 0)
         log_debug("tombstones", "partition=%d count=%d", p->number, appended);
     return appended;

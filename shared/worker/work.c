@@ -73,6 +73,7 @@ static void free_work(struct work *work)
     message_free(work->msg);
     buf_done(&work->decision.state);
     buf_done(&work->decision.body);
+    buf_done(&work->decision.result);
     buf_done(&work->before);
     buf_done(&work->answer_body);
     buf_done(&work->reason);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "arena.h"
@@ -25,6 +26,7 @@ static void done(struct decision *d)
 {
     buf_done(&d->state);
     buf_done(&d->body);
+    buf_done(&d->result);
 }
 
 static void expect_admission(const char *body, bool exists, int status, const char *words)
@@ -110,6 +112,36 @@ static void a_long_text_is_not_kept(void **state)
     done(&d);
 }
 
+static void the_result_is_a_piece_of_the_state(void **state)
+{
+    struct decision d = start_body("{\"kind\":\"primes\",\"params\":{\"n\":100}}");
+    assert_string_equal(d.result_type, "application/json");
+    assert_int_equal(d.result.len, 0);
+    assert_int_equal(d.result_len, strlen("{\"count\":25}"));
+    assert_memory_equal(d.state.data + d.result_at, "{\"count\":25}", d.result_len);
+    done(&d);
+}
+
+static void a_picture_is_kept_beside_it(void **state)
+{
+    struct command cmd = {.key = SLICE("k"), .id = SLICE("c"), .body = SLICE("{\"kind\":\"mandelbrot\",\"params\":{\"width\":8,\"height\":4,"
+                          "\"center_x\":0,\"center_y\":0,\"scale\":4,\"max_iterations\":10}}")};
+    struct call call = {.cmd = &cmd, .context = &budget};
+    struct decision d = {0};
+    char words[100];
+    operation("compute.start")->handler(&call, &d);
+    assert_int_equal(d.status, 200);
+    assert_string_equal(d.result_type, "image/png");
+    assert_true(d.result.len > 8);
+    assert_memory_equal(d.result.data, "\x89PNG", 4);
+    snprintf(words, sizeof(words), ",\"media_type\":\"image/png\",\"bytes\":%zu,\"href\":\"/operations/Y29tcHV0ZQpjCms/result\"},\"elapsed_ms\":",
+             d.result.len); /* printf 'compute\nc\nk' | basenc --base64url */
+    buf_append(&d.state, "", 1);
+    assert_non_null(strstr(d.state.data, words));
+    assert_int_equal(budget.used, 0);
+    done(&d);
+}
+
 static void wrong_numbers_are_the_callers(void **state)
 {
     struct decision d = start_body("{\"kind\":\"statistics\",\"params\":{\"csv\":\"5\\nx\"}}");
@@ -186,6 +218,8 @@ int main(void)
         cmocka_unit_test(start_writes_the_whole_state),
         cmocka_unit_test(a_late_start_is_stopped),
         cmocka_unit_test(a_long_text_is_not_kept),
+        cmocka_unit_test(the_result_is_a_piece_of_the_state),
+        cmocka_unit_test(a_picture_is_kept_beside_it),
         cmocka_unit_test(wrong_numbers_are_the_callers),
         cmocka_unit_test(a_job_beyond_its_budget),
         cmocka_unit_test(a_job_beyond_what_is_left),

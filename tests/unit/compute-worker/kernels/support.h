@@ -13,6 +13,7 @@
 struct run {
     enum kernel_end end;
     struct buf result; /* with a NUL at its end */
+    struct buf content;
     char error[JSON_ERROR_SIZE];
     int64_t worked_ms; /* of this thread, which a busy machine does not lengthen; without reading the body */
 };
@@ -27,6 +28,7 @@ static inline int64_t cpu_ms(void)
 static inline void run_done(struct run *run)
 {
     buf_done(&run->result);
+    buf_done(&run->content);
 }
 
 /*
@@ -55,6 +57,7 @@ static inline struct run run_kind(const char *kind, const char *params, size_t p
         fail_msg("%s: its estimate of %zu bytes was too small", params, budget.job_max);
     memcpy(run.error, task.error, sizeof(run.error));
     assert_true(body.kind->cost(&body.input) > 0);
+    buf_append_slice(&run.content, task.content);
     arena_close(&arena);
     assert_int_equal(budget.used, 0);
     buf_append(&run.result, "", 1);
@@ -86,6 +89,7 @@ static inline void expect_any_split(const char *kind, const char *params)
         struct run run = run_kind(kind, params, parts[i], NULL);
         assert_int_equal(run.end, KERNEL_DONE);
         assert_string_equal(run.result.data, whole.result.data);
+        assert_true(slice_equal(buf_slice(&run.content), buf_slice(&whole.content)));
         run_done(&run);
     }
     run_done(&whole);
