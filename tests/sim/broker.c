@@ -85,11 +85,14 @@ void broker_judge(struct journal_reader *reader, struct entry *entry)
     } else if (envelope_decode_attempts(&entry->rec, &attempts)) {
         entry->attempts = true;
         entry->valid = journal_event_valid(reader, attempts.writer);
+    } else if (envelope_decode_part(&entry->rec, &writer)) {
+        entry->attempts = true; /* by itself it says nothing at all */
+        entry->valid = journal_event_valid(reader, record_header(&entry->rec, "ce_claim"));
     } else if (claim.p) {
         journal_read_claim(reader, claim);
         entry->claim = entry->valid = true;
     } else if (envelope_decode_tombstone(&entry->rec, &tombstone)) {
-        entry->attempts = tombstone.attempts_of.p;
+        entry->attempts = tombstone.attempts_of.p || tombstone.part.p;
         entry->valid = tombstone.claim_id.p || journal_event_valid(reader, tombstone.writer);
     } else {
         entry->valid = envelope_decode_event(&entry->rec, &event) == ENVELOPE_OK &&

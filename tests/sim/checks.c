@@ -8,9 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "clients.h"
 #include "clock.h"
 #include "envelope.h"
+#include "hash.h"
+#include "result.h"
 #include "state/store.h"
 #include "worker/etag.h"
 
@@ -22,7 +25,7 @@ struct fact {
     int64_t time_ms; /* when its writer decided: windows begin there */
     int key, request, status;
     bool exists, removal;
-    struct slice state;
+    struct slice state, result;
     int before;     /* the fact of the same entity before this one, -1: none */
     int same;       /* of the same request */
 };
@@ -140,6 +143,33 @@ static void removal(struct history *h, const struct entry *entry)
         sim_violation("a tombstone at %lld removes %d before its time", (long long)fact->offset, fact->key);
 }
 
+/* Every part that a valid event names stands before it, written by its writer under its claim, and together they are what it says. */
+static void check_parts(int32_t partition, const struct fact *fact, int64_t until)
+{
+    struct result result;
+    char name[RESULT_PART_SIZE];
+    struct buf whole = {0};
+    if (!result_read(fact->result, &result))
+        sim_violation("the event at %lld has a result that cannot be read", (long long)fact->offset);
+    int64_t at = 0;
+    for (int64_t part = 0; part < result_parts(&result); part++) {
+        int len = result_part_name(result.parts_id, part, name);
+        for (; at < until; at++) {
+            const struct entry *entry = broker_entry(TOPIC_EVENTS, partition, at);
+            if (!entry->removed && entry->rec.value.p && slice_equal(envelope_part_of(entry->rec.key), slice_make(name, (size_t)len)))
+                break;
+        }
+        if (at == until || !broker_entry(TOPIC_EVENTS, partition, at)->valid) {
+            sim_violation("part %d of the result of the event at %lld is not in the log", (int)part, (long long)fact->offset);
+            break;
+        }
+        buf_append_slice(&whole, broker_entry(TOPIC_EVENTS, partition, at)->rec.value);
+    }
+    if ((int64_t)whole.len != result.bytes || hash_slice(buf_slice(&whole)) != result.hash)
+        sim_violation("the parts of the result of the event at %lld are not all of it", (long long)fact->offset);
+    buf_done(&whole);
+}
+
 void checks_event(int32_t partition, const struct entry *entry)
 {
     struct history *h = &histories[partition];
@@ -150,7 +180,7 @@ void checks_event(int32_t partition, const struct entry *entry)
     if (entry->claim || !entry->valid)
         return;
     if (entry->attempts) {
-        tally.attempts += entry->rec.value.p != NULL;
+        tally.attempts += entry->rec.value.p && !envelope_part_of(entry->rec.key).p;
         return;
     }
     if (!entry->rec.value.p) {
@@ -168,6 +198,11 @@ void checks_event(int32_t partition, const struct entry *entry)
     fact->status = event.status;
     fact->state = event.state;
     fact->request = event.command_id.p ? clients_request_of(event.command_id) : -1;
+    fact->result = event.result;
+    if (event.result.p) {
+        tally.results++;
+        check_parts(partition, fact, fact->offset);
+    }
     if (!clock_parse_rfc3339(event.time, &fact->time_ms))
         sim_violation("event %lld has no time", (long long)fact->offset);
     if (event.command_id.p && fact->request < 0)
@@ -317,6 +352,10 @@ static bool says(const struct entry *entry, const struct state_change *change)
         return entry->claim && slice_equal(claim, change->key);
     case STATE_CLAIM_REMOVED:
         return !entry->rec.value.p;
+    case STATE_PART:
+        return slice_equal(envelope_part_of(entry->rec.key), change->key) && slice_equal(entry->rec.value, change->value);
+    case STATE_PART_REMOVED:
+        return !entry->rec.value.p;
     case STATE_ATTEMPTS:
         return entry->valid && entry->rec.value.p;
     case STATE_ATTEMPTS_REMOVED:
@@ -375,6 +414,22 @@ static void compare_outcome(struct state *state, const struct fact *fact, const 
         sim_violation("the copy of %s says %d of %s, the log %d", label, outcome.status, request->id, fact->status);
 }
 
+/* A copy that knows an outcome has its result. */
+static void compare_result(struct state *state, const struct fact *fact, const char *label)
+{
+    struct result result;
+    struct state_outcome outcome;
+    struct slice bytes;
+    char name[RESULT_PART_SIZE];
+    if (!state_find_outcome(state, slice_of(clients_request(fact->request)->id), &outcome) || !result_read(outcome.result, &result))
+        return;
+    for (int64_t part = 0; part < result_parts(&result); part++) {
+        int len = result_part_name(result.parts_id, part, name);
+        if (!state_part(state, slice_make(name, (size_t)len), &bytes))
+            sim_violation("the copy of %s knows the outcome of %s and not its result", label, clients_request(fact->request)->id);
+    }
+}
+
 static void compare_copy(const struct process *p, int32_t partition)
 {
     char dir[160];
@@ -404,6 +459,8 @@ static void compare_copy(const struct process *p, int32_t partition)
     for (size_t i = 0; i < h->count; i++) {
         if (h->facts[i].offset < checkpoint && h->facts[i].request >= 0 && i + 400 > h->count)
             compare_outcome(state, &h->facts[i], h, p->label);
+        if (h->facts[i].offset < checkpoint && h->facts[i].request >= 0 && h->facts[i].result.p)
+            compare_result(state, &h->facts[i], p->label);
     }
     state_close(state);
 }
@@ -423,6 +480,10 @@ static void read_compacted(int32_t partition)
         broker_judge(&reader, &again);
         if (again.valid && key_of(entry->rec.key))
             newest[key_of(entry->rec.key)] = entry;
+    }
+    for (size_t i = 0; i < h->count; i++) {
+        if (h->facts[i].result.p && age_ms(&h->facts[i]) < world.profile.dedupe_ms - SKEW_MS)
+            check_parts(partition, &h->facts[i], end);
     }
     for (int key = 1; key <= SIM_KEYS; key++) {
         const struct fact *fact = h->last[key] < 0 ? &never : &h->facts[h->last[key]];

@@ -18,7 +18,7 @@
 
 /** Sums over a schedule; only sums, so that several can be added. */
 struct tally {
-    long answers, reads, replayed, expired, events, void_events, claims, repairs, removals, attempts, inquiries;
+    long answers, reads, replayed, expired, events, void_events, claims, repairs, removals, attempts, inquiries, results;
 };
 extern struct tally tally;
 

@@ -126,9 +126,9 @@ static void show(const struct result *sum, long schedules, double took)
 {
     const struct tally *t = &sum->tally;
     printf("%ld schedules in %.1f s: %ld faults, %ld requests, %ld answers (%ld reads, %ld replayed, %ld expired), %ld events "
-           "(%ld void, %ld claims, %ld repairs, %ld tombstones, %ld failed attempts), %ld inquiries, %ld violations; trace %016llx\n",
+           "(%ld void, %ld claims, %ld repairs, %ld tombstones, %ld failed attempts, %ld results in parts), %ld inquiries, %ld violations; trace %016llx\n",
            schedules, took, sum->faults, sum->requests, t->answers, t->reads, t->replayed, t->expired, t->events,
-           t->void_events, t->claims, t->repairs, t->removals, t->attempts, t->inquiries, sum->violations, (unsigned long long)sum->trace);
+           t->void_events, t->claims, t->repairs, t->removals, t->attempts, t->results, t->inquiries, sum->violations, (unsigned long long)sum->trace);
 }
 
 static void tell(const struct result *one, const struct options *options)

@@ -5,7 +5,7 @@
  *   thing.create  400 when it exists, else 201 with the body as its state
  *   thing.put     404 when it does not exist, else 200
  *   thing.append  its body behind the state before: shows a lost or doubled effect in the state itself
- *   thing.work    the same, on the pool
+ *   thing.work    the same, on the pool; some have a result in parts
  *   thing.delete  404 or 204
  *   thing.bomb    ends the process
  *   thing.get     404, 200, or 202 while a pooled write of the key runs

@@ -91,6 +91,21 @@ static void append(const struct call *call, struct decision *d)
     put_body(call, d, 200);
 }
 
+static void fat(const struct call *call, struct decision *d)
+{
+    struct buf bytes = {0};
+    char text[12] = {0};
+    memcpy(text, call->cmd->body.p, call->cmd->body.len < sizeof(text) ? call->cmd->body.len : sizeof(text) - 1);
+    put_body(call, d, 200);
+    for (long left = atol(text); left > 0; left--)
+        buf_append(&bytes, &"abcdefghijklmnopqrstuvwxyz"[bytes.len % 26], 1);
+    if (bytes.len)
+        decide_result(d, "text/plain", buf_slice(&bytes));
+    else
+        decide_result_piece(d, "application/json", 0, 1);
+    buf_done(&bytes);
+}
+
 static void faulty(const struct call *call, struct decision *d)
 {
     decide_fault(d, FAULT_PERMANENT, "it never works");
@@ -130,6 +145,7 @@ static const struct operation operations[] = {
      .handler = work,
      .event_type = "thing.worked"},
     {.type = "thing.append", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = append},
+    {.type = "thing.fat", .kind = OPERATION_WRITE, .place = RUN_POOL, .handler = fat},
     {.type = "thing.faulty", .kind = OPERATION_WRITE, .handler = faulty},
     {.type = "thing.shaky", .kind = OPERATION_WRITE, .handler = shaky},
     {.type = "thing.busy", .kind = OPERATION_WRITE, .handler = busy},

@@ -23,6 +23,7 @@
  *   thing.large   a read that answers with 100 bytes
  *   thing.work    like create or put, on the pool; a body like 42% is a share of the work that it reports
  *   thing.append  its body behind the state before, on the pool
+ *   thing.fat     its body, a number, is its state; its result are so many bytes, "abc...", apart; of 0 the state's first byte
  *   thing.faulty  a write that meets a permanent fault
  *   thing.shaky   a write that meets a transient fault
  *   thing.busy    like put, but there is no room while the worker's context, a bool, is true
