@@ -14,6 +14,7 @@
 #include "body.h"
 #include "clock.h"
 #include "memory_metrics.h"
+#include "list.h"
 #include "operation_id.h"
 #include "utf8.h"
 
@@ -174,6 +175,7 @@ static const struct operation operations[] = {
      .handler = compute_start,
      .event_type = "compute.succeeded",
      .admit = compute_admit},
+    {.type = "compute.list", .kind = OPERATION_READ, .scope = SCOPE_PARTITION, .handler = list_handle},
     {.type = "compute.get", .kind = OPERATION_READ, .handler = compute_get},
     {.type = NULL},
 };

@@ -5,8 +5,11 @@
 #include <inttypes.h>
 
 #include "json.h"
+#include "operation_id.h"
+#include "pending.h"
 #include "rules.h"
 #include "syntax.h"
+#include "timeline.h"
 
 static const struct json_member start_members[] = {
     {"kind", JSON_STRING, true, 1, 64},
@@ -41,6 +44,61 @@ bool computations_build_get(const struct request *req, int64_t now_ms, struct dr
         return true;
     answer_problem(ret_answer, 422, "The computation's id must be 1 to %d bytes.", ENVELOPE_KEY_MAX);
     return false;
+}
+
+/* A parameter that goes into the body as it is: only what needs no escape. */
+static bool add_query(const struct request *req, const char *name, struct buf *body, struct slice *ret_value, char *text, size_t size,
+                      struct answer *ret_answer)
+{
+    if (!rules_query(req, name, text, size, ret_value, ret_answer))
+        return false;
+    for (size_t i = 0; i < ret_value->len; i++) {
+        char c = ret_value->p[i];
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-_.", c))
+            continue;
+        answer_problem(ret_answer, 422, "Query parameter %s may have letters, digits, \"-\", \"_\" and \".\" only.", name);
+        return false;
+    }
+    if (ret_value->p)
+        buf_printf(body, ",\"%s\":\"%.*s\"", name, SLICE_ARG(*ret_value));
+    return true;
+}
+
+bool computations_build_list(const struct request *req, int64_t now_ms, struct draft *draft, struct answer *ret_answer)
+{
+    char text[OPERATION_ID_MAX + 32];
+    struct slice value;
+    struct buf *body = &draft->body_text;
+    bool given;
+    if (!rules_query_int(req, "limit", 1, COMPUTATIONS_LIST_MAX, COMPUTATIONS_LIST_DEFAULT, &given, &draft->limit, ret_answer))
+        return false;
+    buf_printf(body, "{\"limit\":%" PRId64, draft->limit);
+    if (!add_query(req, "state", body, &value, text, sizeof(text), ret_answer) ||
+        !add_query(req, "after", body, &value, text, sizeof(text), ret_answer))
+        return false;
+    if (value.p && !timeline_is_cursor(value)) {
+        answer_problem(ret_answer, 422, "Query parameter after must be the \"next\" of an earlier page, as it is.");
+        return false;
+    }
+    buf_append_text(body, "}");
+    draft->body = buf_slice(body);
+    return true;
+}
+
+void computations_finish_list(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
+                              struct answer *ret_answer)
+{
+    struct slice pages[PENDING_PARTS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].status != 200) { /* one partition's refusal is the whole list's */
+            answer_reply(ret_answer, &parts[i], false, SLICE_NONE);
+            return;
+        }
+        pages[i] = parts[i].body;
+    }
+    answer_json(ret_answer, 200, SLICE(""));
+    if (!timeline_merge(pages, count, draft->limit, &ret_answer->own_body))
+        answer_problem(ret_answer, 502, "A worker's page of computations could not be read; please report it. Nothing was changed.");
 }
 
 bool computations_build_heavy(const struct request *req, int64_t now_ms, struct draft *draft,

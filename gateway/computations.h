@@ -9,7 +9,11 @@
 /** The computation behind GET /heavy_computation/: about two seconds of one core. `?n=` asks for another n; the worker knows its bounds. */
 #define COMPUTATIONS_HEAVY_BODY "{\"kind\":\"primes\",\"params\":{\"n\":1900000000}}"
 
-build_fn computations_build_start, computations_build_get, computations_build_heavy;
-finish_fn computations_finish_heavy;
+/** A page of GET /computations/, and how long one is when nothing is said: the worker's bounds (compute-worker/list.h). */
+#define COMPUTATIONS_LIST_MAX     100
+#define COMPUTATIONS_LIST_DEFAULT 20
+
+build_fn computations_build_start, computations_build_get, computations_build_heavy, computations_build_list;
+finish_fn computations_finish_heavy, computations_finish_list;
 
 #endif

@@ -103,30 +103,13 @@ bool items_build_put(const struct request *req, int64_t now_ms, struct draft *dr
     return true;
 }
 
-/* The query parameter as an integer within min..max; `fallback` when it is not there. */
-static bool query_int(const struct request *req, const char *name, int64_t min, int64_t max, int64_t fallback,
-                      bool *ret_given, int64_t *ret_value, struct answer *ret_answer)
-{
-    char text[INT64_TEXT];
-    struct slice value;
-    *ret_value = fallback;
-    if (!rules_query(req, name, text, sizeof(text), &value, ret_answer))
-        return false;
-    *ret_given = value.p != NULL;
-    if (!value.p || (syntax_int64(value, ret_value) && *ret_value >= min && *ret_value <= max))
-        return true;
-    answer_problem(ret_answer, 422, "Query parameter %s must be an integer from %" PRId64 " to %" PRId64 ".",
-                   name, min, max);
-    return false;
-}
-
 bool items_build_list(const struct request *req, int64_t now_ms, struct draft *draft,
                       struct answer *ret_answer)
 {
     int64_t after;
     bool given;
-    if (!query_int(req, "limit", 1, ITEMS_LIST_MAX, ITEMS_LIST_DEFAULT, &given, &draft->limit, ret_answer) ||
-        !query_int(req, "after", INT64_MIN, INT64_MAX, 0, &given, &after, ret_answer))
+    if (!rules_query_int(req, "limit", 1, ITEMS_LIST_MAX, ITEMS_LIST_DEFAULT, &given, &draft->limit, ret_answer) ||
+        !rules_query_int(req, "after", INT64_MIN, INT64_MAX, 0, &given, &after, ret_answer))
         return false;
     buf_printf(&draft->body_text, "{\"limit\":%" PRId64, draft->limit);
     if (given)

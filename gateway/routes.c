@@ -25,8 +25,11 @@ static const struct route routes[] = {
 
     {METHOD_POST, "/computations", "compute", "compute.start", .write = true, .heavy = true,
      .build = computations_build_start, .finish = finish_reply},
+    {METHOD_GET, "/computations", "compute", "compute.list", .every_partition = true, .build = computations_build_list,
+     .finish = computations_finish_list},
     {METHOD_GET, "/computations/{id}", "compute", "compute.get", .build = computations_build_get,
      .finish = finish_reply},
+    {METHOD_DELETE, "/computations/{id}", "compute", "compute.cancel", .build = computations_build_get, .finish = operation_finish},
     {METHOD_GET, "/heavy_computation", "compute", "compute.start", .write = true, .heavy = true,
      .build = computations_build_heavy, .finish = computations_finish_heavy},
 

@@ -331,3 +331,18 @@ bool rules_query(const struct request *req, const char *name, char *ret_text, si
     }
     return true;
 }
+
+bool rules_query_int(const struct request *req, const char *name, int64_t min, int64_t max, int64_t fallback, bool *ret_given,
+                     int64_t *ret_value, struct answer *ret_answer)
+{
+    char text[24];
+    struct slice value;
+    *ret_value = fallback;
+    if (!rules_query(req, name, text, sizeof(text), &value, ret_answer))
+        return false;
+    *ret_given = value.p != NULL;
+    if (!value.p || (syntax_int64(value, ret_value) && *ret_value >= min && *ret_value <= max))
+        return true;
+    answer_problem(ret_answer, 422, "Query parameter %s must be an integer from %" PRId64 " to %" PRId64 ".", name, min, max);
+    return false;
+}

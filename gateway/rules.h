@@ -58,5 +58,8 @@ bool rules_waits(const struct request *req);
  */
 bool rules_query(const struct request *req, const char *name, char *ret_text, size_t size,
                  struct slice *ret_value, struct answer *ret_answer) __attribute__((warn_unused_result));
+/** The same as an integer within `min`..`max`; `fallback` when it is not there (`*ret_given` false). */
+bool rules_query_int(const struct request *req, const char *name, int64_t min, int64_t max, int64_t fallback, bool *ret_given,
+                     int64_t *ret_value, struct answer *ret_answer) __attribute__((warn_unused_result));
 
 #endif

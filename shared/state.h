@@ -57,6 +57,7 @@ struct state_outcome {
     struct slice result; /* where it is, when that is not the whole body: result.h; absent: it is */
     struct slice key;    /* the entity's; state_apply() does not need it */
     struct slice owner;  /* who asked; absent: nobody who is known */
+    struct slice type;   /* of the event: struct event */
 };
 
 /** One record of the log, as it changes the copy. */
@@ -116,6 +117,12 @@ bool state_next_old_attempts(struct state *state, int64_t before_ms, struct slic
                              size_t *ret_len);
 /** Bytes of its file that are in use or were, and how large it may grow before it is enlarged. */
 void state_size(const struct state *state, uint64_t *ret_used, uint64_t *ret_map);
+/**
+ * The newest outcome that is older than (`before_ms`, `before_id`), by time and then by id; its command's id in `ret_id`. Borrowed like
+ * state_entity()'s value, and so may `before_id` be. False when there is none.
+ */
+bool state_older_outcome(struct state *state, int64_t before_ms, struct slice before_id, struct slice *ret_id,
+                         struct state_outcome *ret_outcome);
 /** The bytes of a part of a result; borrowed like state_entity()'s value. */
 bool state_part(struct state *state, struct slice name, struct slice *ret_bytes);
 /** A part after `after` that was made before `before_ms`, by its name, copied into `ret_name`; false when there is none. Oldest first. */

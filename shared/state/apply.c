@@ -2,14 +2,6 @@
 /* Bringing records of the log into the store, and taking old outcomes out. */
 #include "state/store.h"
 
-static struct slice time_key(int64_t time_ms, struct slice id, char scratch[8 + STATE_KEY_MAX])
-{
-    size_t len = id.len < STATE_KEY_MAX - 8 ? id.len : STATE_KEY_MAX - 8;
-    state_put_be64((uint64_t)time_ms, scratch);
-    memcpy(scratch + 8, id.p, len);
-    return slice_make(scratch, 8 + len);
-}
-
 /* Deletes where there may be nothing to delete. */
 static int drop(struct state *state, MDB_txn *txn, enum table table, MDB_val k)
 {
@@ -28,13 +20,13 @@ static int leave_gone(struct state *state, MDB_txn *txn, MDB_val k)
         return rc == MDB_NOTFOUND ? 0 : rc;
     memcpy(&head, v.mv_data, sizeof(head));
     return head.exists ? 0
-                       : drop(state, txn, GONE, state_val(time_key(head.time_ms, state_unval(k), scratch)));
+                       : drop(state, txn, GONE, state_val(state_time_key(head.time_ms, state_unval(k), scratch)));
 }
 
 static int enter_gone(struct state *state, MDB_txn *txn, MDB_val k, int64_t time_ms)
 {
     char scratch[8 + STATE_KEY_MAX];
-    MDB_val entry = state_val(time_key(time_ms, state_unval(k), scratch)), nothing = {0, (void *)""};
+    MDB_val entry = state_val(state_time_key(time_ms, state_unval(k), scratch)), nothing = {0, (void *)""};
     return mdb_put(txn, state->tables[GONE], &entry, &nothing, 0);
 }
 
@@ -85,9 +77,10 @@ static int put_outcome(struct state *state, MDB_txn *txn, struct slice id,
                                 .location_len = (uint32_t)outcome->location.len,
                                 .result_len = (uint32_t)outcome->result.len,
                                 .key_len = (uint32_t)key.len,
-                                .owner_len = (uint32_t)outcome->owner.len};
+                                .owner_len = (uint32_t)outcome->owner.len,
+                                .type_len = (uint32_t)outcome->type.len};
     const struct slice parts[] = {outcome->fingerprint, outcome->body, outcome->content_type, outcome->location,
-                                  outcome->result, key, outcome->owner};
+                                  outcome->result, key, outcome->owner, outcome->type};
     size_t size = sizeof(head);
     for (size_t i = 0; i < OUTCOME_TEXTS; i++)
         size += parts[i].len;
@@ -103,7 +96,7 @@ static int put_outcome(struct state *state, MDB_txn *txn, struct slice id,
             memcpy(at, parts[i].p, parts[i].len);
     }
     char scratch[8 + STATE_KEY_MAX];
-    MDB_val tk = state_val(time_key(outcome->time_ms, id, scratch)), tv = {0, (void *)""};
+    MDB_val tk = state_val(state_time_key(outcome->time_ms, id, scratch)), tv = {0, (void *)""};
     return mdb_put(txn, state->tables[TIMES], &tk, &tv, 0);
 }
 

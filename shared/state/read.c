@@ -69,6 +69,7 @@ static void read_outcome(MDB_val v, struct state_outcome *ret_outcome)
     ret_outcome->result = take_text(&at, head.result_len);
     ret_outcome->key = take_text(&at, head.key_len);
     ret_outcome->owner = take_text(&at, head.owner_len);
+    ret_outcome->type = take_text(&at, head.type_len);
 }
 
 bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome)
@@ -79,6 +80,38 @@ bool state_find_outcome(struct state *state, struct slice command_id, struct sta
         return false;
     read_outcome(v, ret_outcome);
     return true;
+}
+
+/* The entry before `wanted`, or of it: the last one where all are before it. */
+static int step_back(MDB_cursor *cursor, MDB_val wanted, MDB_val *ret_key)
+{
+    MDB_val v;
+    *ret_key = wanted;
+    int rc = mdb_cursor_get(cursor, ret_key, &v, MDB_SET_RANGE);
+    return mdb_cursor_get(cursor, ret_key, &v, rc == 0 ? MDB_PREV : MDB_LAST);
+}
+
+bool state_older_outcome(struct state *state, int64_t before_ms, struct slice before_id, struct slice *ret_id,
+                         struct state_outcome *ret_outcome)
+{
+    char scratch[8 + STATE_KEY_MAX];
+    MDB_txn *txn = reads(state);
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    bool found = false;
+    if (!txn || mdb_cursor_open(txn, state->tables[TIMES], &cursor) != 0)
+        return false;
+    int rc = step_back(cursor, state_val(state_time_key(before_ms, before_id, scratch)), &k);
+    for (; rc == 0 && !found; rc = found ? 0 : mdb_cursor_get(cursor, &k, &v, MDB_PREV)) {
+        MDB_val id = {k.mv_size - 8, (char *)k.mv_data + 8};
+        if (mdb_get(txn, state->tables[OUTCOMES], &id, &v) != 0)
+            continue;
+        read_outcome(v, ret_outcome);
+        *ret_id = state_unval(id);
+        found = ret_outcome->time_ms == (int64_t)state_get_be64(k.mv_data); /* else a later one took its place */
+    }
+    mdb_cursor_close(cursor);
+    return found;
 }
 
 int state_claims_in_place(const struct state *state)

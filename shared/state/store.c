@@ -99,6 +99,15 @@ uint64_t state_get_be64(const char *in)
     return value;
 }
 
+struct slice state_time_key(int64_t time_ms, struct slice id, char scratch[8 + STATE_KEY_MAX])
+{
+    size_t len = id.len < STATE_KEY_MAX - 8 ? id.len : STATE_KEY_MAX - 8;
+    state_put_be64((uint64_t)time_ms, scratch);
+    if (len)
+        memcpy(scratch + 8, id.p, len);
+    return slice_make(scratch, 8 + len);
+}
+
 /* Entity keys on disk. `scratch` holds the int64 form. */
 struct slice state_disk_key(const struct state *state, struct slice key, char scratch[8])
 {

@@ -4,7 +4,7 @@
  *
  *   meta      "format", "binding", "checkpoint", "claim", "claim_at" (struct claim_at)
  *   entities  key -> version, time, exists, state  (int64 keys as 8 bytes, big endian, sign flipped: numeric order)
- *   outcomes  command id -> fixed fields, then fingerprint, body, content type, location, result, key, owner
+ *   outcomes  command id -> fixed fields, then fingerprint, body, content type, location, result, key, owner, type
  *   times     time (8 bytes, big endian) + command id -> nothing, to find what is too old
  *   repairs   key -> nothing
  *   gone      time + entity key, of every entity that does not exist -> nothing
@@ -62,12 +62,12 @@ struct attempts_entry {
 };
 
 /** Texts behind an outcome's fixed fields. */
-#define OUTCOME_TEXTS 7
+#define OUTCOME_TEXTS 8
 struct outcome_head {
     int64_t version, time_ms;
     int32_t status;
     uint8_t binding, exists;
-    uint32_t fingerprint_len, body_len, content_type_len, location_len, result_len, key_len, owner_len;
+    uint32_t fingerprint_len, body_len, content_type_len, location_len, result_len, key_len, owner_len, type_len;
 };
 
 static inline MDB_val state_val(struct slice s)
@@ -94,6 +94,8 @@ int state_note(const char *path, const char *text);
 
 void state_put_be64(uint64_t value, char out[8]);
 uint64_t state_get_be64(const char *in);
+/** The time, big endian, and what follows of `id`, in `scratch`: a key of `times` or `gone`. */
+struct slice state_time_key(int64_t time_ms, struct slice id, char scratch[8 + STATE_KEY_MAX]);
 /** An entity's key as it stands on disk, in `scratch` when it is an int64; and back. */
 struct slice state_disk_key(const struct state *state, struct slice key, char scratch[8]);
 struct slice state_plain_key(const struct state *state, MDB_val key, char *scratch, size_t size);

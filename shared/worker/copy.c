@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bringing final records into the local copy, some at a time, in the log's order. */
+#include "worker/letters.h"
 #include "worker/partition.h"
 #include "worker/work.h"
 
@@ -57,7 +58,8 @@ static struct state_change change_of(const struct work *work)
                     .body = work->answer.body,
                     .content_type = work->answer.content_type,
                     .result = slice_make(work->result_text, work->result_len),
-                    .owner = work->cmd.auth_id}};
+                    .owner = work->cmd.auth_id,
+                    .type = work->op ? letters_event_type(work) : SLICE_NONE}};
 }
 
 static void applied(struct partition *p, size_t count)

@@ -216,6 +216,17 @@ static void answer_result(struct work *work)
 
 /* ---- giving up ---- */
 
+static bool entity_exists(struct partition *p, struct slice key)
+{
+    bool exists;
+    int64_t version;
+    struct slice state;
+    const struct work *young = partition_by_key(p, key);
+    if (young)
+        return young->exists;
+    return state_entity(p->state, key, &exists, &version, &state) && exists;
+}
+
 void inquire_decide_cancelled(struct work *work)
 {
     decide_problem(&work->decision, 409, "It was cancelled before it was done; nothing was changed");
@@ -232,6 +243,36 @@ static void cancel(struct work *asked)
     asked->due_ns = 0;
     if (asked->stage == WORK_RETRYING)
         p->retry_due_ns = 0;
+}
+
+static struct work *find_queued_write(const struct work_queue *queue, struct slice key)
+{
+    for (struct work *work = queue->first; work; work = work->queue_next) {
+        if (slice_equal(work->key, key) && work->op && work->op->kind == OPERATION_WRITE)
+            return work;
+    }
+    return NULL;
+}
+
+/* Without an id: whichever write of the key is under way. Keys are easier to come by than ids, so only who asked for it may. */
+static void answer_cancel_of_key(struct work *work)
+{
+    struct partition *p = work->partition;
+    struct work *asked = partition_running(p, work->key);
+    if (!asked)
+        asked = find_queued_write(&p->waiting, work->key);
+    if (!asked)
+        asked = find_queued_write(&p->suspects, work->key);
+    if (asked && work->cmd.auth_id.p && !slice_equal(asked->cmd.auth_id, work->cmd.auth_id)) {
+        settle_problem(work, 403, "Another caller has asked for it: only who did can cancel it");
+    } else if (asked) {
+        cancel(asked);
+        say_undecided(work, asked);
+    } else if (entity_exists(p, work->key)) {
+        settle_problem(work, 409, "It is done already: it cannot be cancelled");
+    } else {
+        settle_problem(work, 404, "Nothing of that id is under way");
+    }
 }
 
 static void answer_cancel(struct work *work)
@@ -251,10 +292,13 @@ static void answer_cancel(struct work *work)
 void inquire_answer(struct work *work)
 {
     buf_clear(&work->answer_body);
-    if (work->cmd.subject.len == 0 || work->cmd.subject.len > ENVELOPE_ID_MAX)
+    bool of_key = work->cmd.subject.len == 0 && inquiry_of(work) == INQUIRY_CANCEL;
+    if (!of_key && (work->cmd.subject.len == 0 || work->cmd.subject.len > ENVELOPE_ID_MAX))
         settle_problem(work, 422, "Header ce_subject must be the id of the command that is asked about");
     else if (settle_expired(work))
         settle_problem(work, 504, "The deadline passed before the question was looked at; ask again");
+    else if (of_key)
+        answer_cancel_of_key(work);
     else if (inquiry_of(work) == INQUIRY_CANCEL)
         answer_cancel(work);
     else if (inquiry_of(work) == INQUIRY_RESULT)

@@ -5,7 +5,7 @@
  *   <service>.operation  what became of the command whose id is in ce_subject; the record's key is that command's
  *   <service>.result     its result, as bytes of its own media type: the part {"part":<number>} of it, the first without a body. The reply's
  *                        result-bytes and result-parts say how much there is. Of a command that failed: as .operation
- *   <service>.cancel     it shall end, if it has not
+ *   <service>.cancel     it shall end, if it has not; without ce_subject: the write of that key that is under way
  *
  * They stand in the command log behind the command they ask about, so whoever answers has met it: a gateway needs no memory of
  * it, and any gateway can ask. Both are reads: no event, answered when everything before them is final. The answer's status is

@@ -10,6 +10,11 @@
 
 #define DEAD_PREFIX "__dlq.errors."
 
+struct slice letters_event_type(const struct work *work)
+{
+    return work->decision.effect == EFFECT_NONE || !work->op->event_type ? work->cmd.type : slice_of(work->op->event_type);
+}
+
 void letters_event(struct work *work, struct headers *ret_headers, struct record *ret_rec)
 {
     struct partition *p = work->partition;
@@ -17,10 +22,7 @@ void letters_event(struct work *work, struct headers *ret_headers, struct record
     bool repair = work->msg == NULL;
     bool body_is_state = work->exists && slice_equal(work->answer.body, work->state);
     struct event event = {
-        .type = repair ? SLICE(LETTERS_REPAIR)
-                : work->decision.effect == EFFECT_NONE || !work->op->event_type
-                    ? work->cmd.type
-                    : slice_of(work->op->event_type),
+        .type = repair ? SLICE(LETTERS_REPAIR) : letters_event_type(work),
         .command_id = work->cmd.id,
         .fingerprint = slice_make(work->fingerprint, repair ? 0 : sizeof(work->fingerprint)),
         .status = work->answer.status,

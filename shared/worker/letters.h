@@ -15,6 +15,8 @@
 /** Header of a dead letter that is not all of its command: "value" or "all". Where the command lies the others say. */
 #define LETTERS_OMITTED "__dlq.errors.omitted"
 
+/** ce_type of a command's event: the command's own where it had no effect. */
+struct slice letters_event_type(const struct work *work);
 void letters_event(struct work *work, struct headers *ret_headers, struct record *ret_rec);
 /** The tombstone of an entity or a claim that the window has passed; the key is the work's. */
 void letters_removal(struct work *work, struct headers *ret_headers, struct record *ret_rec);

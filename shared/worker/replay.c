@@ -119,7 +119,8 @@ bool replay_change(struct partition *p, const struct record *rec, struct state_c
                                           .body = event.reply_body.p ? event.reply_body : event.state,
                                           .content_type = event.content_type,
                                           .result = event.result,
-                                          .owner = event.auth_id}};
+                                          .owner = event.auth_id,
+                                          .type = event.type}};
     ret_change->outcome.version = event.exists && event.status < 300 ? event.version : 0;
     return true;
 }

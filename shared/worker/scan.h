@@ -8,6 +8,7 @@
 
 struct scan {
     struct state *state;
+    const struct partition *partition;
     char key[ENVELOPE_KEY_MAX];
     size_t key_len;
     struct slice value; /* borrowed from the state */

@@ -52,6 +52,25 @@ bool scan_next(struct scan *scan);
 struct slice scan_key(const struct scan *scan);
 struct slice scan_state(const struct scan *scan);
 
+/** A write, as its partition knows it. */
+enum known_state { KNOWN_PENDING, KNOWN_RUNNING, KNOWN_CANCELLING, KNOWN_SUCCEEDED, KNOWN_FAILED };
+struct known {
+    enum known_state state;
+    struct slice id, key;
+    struct slice owner;  /* who asked; absent: nobody who is known */
+    struct slice type;   /* while it is not decided its own; then its event's: its own where it had no effect */
+    int64_t time_ms;     /* when it was decided; before that, when Kafka had it */
+    unsigned progress;   /* as in struct job */
+    int status;          /* decided: of its answer, */
+    bool exists;         /* whether the entity exists after it, */
+    struct slice body;   /* and the answer */
+};
+/**
+ * The newest that is older than (`before_ms`, `before_id`), by time and then by id; INT64_MAX for the first. Those are known that are not
+ * decided, and outcomes for as long as they are kept. Borrowed until the handler returns. False: no more.
+ */
+bool scan_older(struct scan *scan, int64_t before_ms, struct slice before_id, struct known *ret_known);
+
 /** One call of a handler. Everything is borrowed until the handler returns. */
 struct call {
     const struct command *cmd;

@@ -147,7 +147,7 @@ void dispatch_answer_too_large(struct work *work)
 void dispatch_scan(struct work *work)
 {
     struct partition *p = work->partition;
-    struct scan scan = {.state = p->state};
+    struct scan scan = {.state = p->state, .partition = p};
     partition_apply(p); /* what is final must be seen */
     struct call call = {.cmd = &work->cmd, .now_ms = clock_wall_ms(), .scan = &scan, .context = p->worker->context};
     if (!settle_expired(work)) {

@@ -39,6 +39,66 @@ class Computations(ClusterTest):
         self.assertEqual((again.status, again.json()), (200, made))
         self.assertProblem(self.http().get("/computations/00000000-0000-7000-8000-000000000000"), 404)
 
+    def pages(self, query, limit):
+        """All that a list has, page by page."""
+        found, after = [], ""
+        while True:
+            page = self.http().get(f"/computations/?limit={limit}{query}{after}")
+            self.assertEqual(page.status, 200, page.body)
+            self.assertLessEqual(len(page.json()["computations"]), limit)
+            found += page.json()["computations"]
+            if page.json()["next"] is None:
+                return found
+            after = "&after=" + page.json()["next"]
+
+    def test_listed_newest_first(self):
+        made = [self.compute("primes", {"n": 1000 + i}).json() for i in range(25)]
+        failed = self.compute("statistics", {"csv": "1\nx\n"})
+        self.assertEqual(failed.status, 422)
+        for limit in (7, 20, 100):
+            listed = self.pages("", limit)
+            times = [one["time"] for one in listed]
+            self.assertEqual(times, sorted(times, reverse=True))
+            self.assertEqual(len({one["operation"] for one in listed}), len(listed), "each once")
+            succeeded = [one for one in listed if one["state"] == "succeeded"]
+            self.assertEqual([one["id"] for one in succeeded][:25], [one["id"] for one in reversed(made)])
+            self.assertEqual({k: v for k, v in succeeded[0].items() if k not in ("operation", "time")}, made[-1])
+            self.assertEqual(self.pages("&state=succeeded", limit), succeeded)
+            self.assertEqual((listed[0]["state"], listed[0]["status"], listed[0]["problem"]["status"]), ("failed", 422, 422))
+        operation = self.http().get("/operations/" + succeeded[0]["operation"]).json()
+        self.assertEqual(operation["result"], made[-1])
+        for query in ("state=done", "limit=0", "limit=101", "after=x", "after=5.x", "state=a%22b", "limit=1&limit=2"):
+            self.assertProblem(self.http().get("/computations/?" + query), 422)
+
+    def test_running_ones_are_listed_and_cancelled(self):
+        started = [self.compute("primes", {"n": 9_000_000_000}, Prefer="respond-async").header("location") for _ in range(6)]
+        operations = {where.rpartition("/")[2] for where in started}
+
+        def open_ones():
+            return self.pages("&state=running", 3) + self.pages("&state=pending", 3)
+        self.wait_for("all of them to be listed", lambda: {one["operation"] for one in open_ones()} == operations)
+        running = self.wait_for("progress", lambda: [one for one in self.pages("&state=running", 100) if "progress" in one])
+        self.assertNotIn("result", running[0])
+        for one in open_ones():
+            cancelled = self.http().delete(f"/computations/{one['id']}")
+            self.assertEqual((cancelled.status, cancelled.json()["id"]), (202, one["id"]), cancelled.body)
+            self.assertEqual(cancelled.json()["state"], "cancelling")
+        for where in started:
+            self.assertEqual(self.http().get(where, Prefer="wait=20").json()["status"], 409)
+        self.assertEqual(open_ones(), [])
+        failed = {one["operation"]: one for one in self.pages("&state=failed", 100)}
+        self.assertTrue(operations <= set(failed))
+        self.assertIn("cancelled", failed[running[0]["operation"]]["problem"]["detail"])
+        self.assertProblem(self.http().delete("/computations/nobody"), 404)
+        self.assertProblem(self.http().delete(f"/computations/{self.compute('primes', {'n': 10}).json()['id']}"), 409)
+
+    def test_the_list_outlives_its_workers(self):
+        self.compute("primes", {"n": 77})
+        before = self.pages("", 50)
+        for worker in self.cluster.compute_workers:
+            self.cluster.restart(worker)
+        self.assertEqual(self.pages("", 50), before)
+
     def test_parameters_are_checked(self):
         for kind, params, word in (("nothing", {}, "kind"), ("primes", {}, "n"), ("primes", {"n": -1}, "n"),
                                    ("primes", {"n": 10**15}, "n"), ("primes", {"n": "9"}, "n"),

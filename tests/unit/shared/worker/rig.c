@@ -62,6 +62,17 @@ static void list(const struct call *call, struct decision *d)
     }
 }
 
+static void history(const struct call *call, struct decision *d)
+{
+    static const char *const states[] = {"pending", "running", "cancelling", "succeeded", "failed"};
+    struct known known;
+    decide_status(d, 200);
+    for (bool more = scan_older(call->scan, INT64_MAX, SLICE_NONE, &known); more;
+         more = scan_older(call->scan, known.time_ms, known.id, &known))
+        buf_printf(&d->body, "%s %.*s %.*s %d %.*s %.*s;", states[known.state], SLICE_ARG(known.id), SLICE_ARG(known.key), known.status,
+                   SLICE_ARG(known.owner), SLICE_ARG(known.type));
+}
+
 static void mute(const struct call *call, struct decision *d)
 {
     buf_append_text(&d->state, "half a state");
@@ -137,6 +148,7 @@ static const struct operation operations[] = {
     {.type = "thing.delete", .kind = OPERATION_WRITE, .handler = delete, .event_type = "thing.deleted"},
     {.type = "thing.get", .kind = OPERATION_READ, .handler = get},
     {.type = "thing.list", .kind = OPERATION_READ, .scope = SCOPE_PARTITION, .handler = list},
+    {.type = "thing.history", .kind = OPERATION_READ, .scope = SCOPE_PARTITION, .handler = history},
     {.type = "thing.mute", .kind = OPERATION_WRITE, .handler = mute},
     {.type = "thing.large", .kind = OPERATION_READ, .handler = large},
     {.type = "thing.work",
@@ -250,6 +262,8 @@ void rig_ask_at(struct rig *rig, struct ask ask, int64_t offset)
     add(&headers, "if-match", ask.if_match);
     add(&headers, "ce_expirytime", ask.expiry);
     add(&headers, "ce_subject", ask.subject);
+    add(&headers, "ce_authtype", ask.auth ? "api_key" : NULL);
+    add(&headers, "ce_authid", ask.auth);
     const char *topic = ask.reply_topic ? ask.reply_topic : "replies";
     if (*topic) {
         add(&headers, "kafka_replyTopic", topic);

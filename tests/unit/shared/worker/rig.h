@@ -19,6 +19,7 @@
  *   thing.delete  404 or 204
  *   thing.get     404; 202 and the state so far while a pooled write of the key runs; or its state
  *   thing.list    all keys and states of the partition (partition-scoped)
+ *   thing.history all writes that are known, newest first: state, id, key, status, owner
  *   thing.mute    a write that decides nothing
  *   thing.large   a read that answers with 100 bytes
  *   thing.work    like create or put, on the pool; a body like 42% is a share of the work that it reports
@@ -40,7 +41,7 @@ struct rig {
 
 /** As thing.list does not look at the key and the others need one, NULL is "absent" everywhere. */
 struct ask {
-    const char *type, *key, *id, *body, *if_match, *expiry, *subject;
+    const char *type, *key, *id, *body, *if_match, *expiry, *subject, *auth;
     const char *reply_topic; /* NULL: "replies"; "": no reply address; the correlation id is `id`, as far as
                                 it may be */
 };

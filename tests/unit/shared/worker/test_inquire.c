@@ -129,6 +129,32 @@ static void cancelled_before_its_turn(void **unused)
     assert_slice(rig_event(rig, 1).state, "first");
 }
 
+static int cancel_of_key(const char *key, const char *auth)
+{
+    size_t before = rig_replies(rig);
+    rig_ask(rig, (struct ask){.type = "thing.cancel", .key = key, .id = "q", .auth = auth});
+    return rig_replies(rig) > before ? last_reply().status : 0;
+}
+
+static void cancelled_by_its_key(void **unused)
+{
+    assert_int_equal(cancel_of_key("1", NULL), 404);
+    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "a", .body = "first", .auth = "alice"});
+    rig_ask(rig, (struct ask){.type = "thing.work", .key = "1", .id = "b", .body = "second"});
+    assert_int_equal(cancel_of_key("1", "bob"), 403);
+    assert_int_equal(cancel_of_key("2", "alice"), 404);
+    assert_int_equal(cancel_of_key("1", "alice"), 202);
+    assert_true(body_has("{\"state\":\"cancelling\"}"));
+    fake_run_task();
+    fake_run_task();
+    rig_acknowledge_events(rig);
+    assert_int_equal(rig_event(rig, 0).status, 409);
+    assert_slice(rig_event(rig, 1).state, "second");
+    assert_int_equal(cancel_of_key("1", NULL), 409);
+    partition_apply(&rig->partitions[0]);
+    assert_int_equal(cancel_of_key("1", NULL), 409);
+}
+
 /* Sent again, it waits behind a running one of its key: nothing will come of that. */
 static void a_repetition_that_waits_does_not_hide_its_outcome(void **unused)
 {
@@ -172,6 +198,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(running_says_how_far_it_is, serve, end),
         cmocka_unit_test_setup_teardown(cancelled_while_it_runs, serve, end),
         cmocka_unit_test_setup_teardown(cancelled_before_its_turn, serve, end),
+        cmocka_unit_test_setup_teardown(cancelled_by_its_key, serve, end),
         cmocka_unit_test_setup_teardown(a_repetition_that_waits_does_not_hide_its_outcome, serve, end),
         cmocka_unit_test_setup_teardown(forwarded_like_any_other, serve, end),
         cmocka_unit_test_setup_teardown(another_services_is_unknown, serve, end),
