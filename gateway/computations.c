@@ -7,6 +7,7 @@
 #include "json.h"
 #include "operation_id.h"
 #include "pending.h"
+#include "reuse.h"
 #include "rules.h"
 #include "syntax.h"
 #include "timeline.h"
@@ -27,6 +28,8 @@ bool computations_build_start(const struct request *req, int64_t now_ms, struct 
     }
     bool fits =
         json_members_check(body, start_members, sizeof(start_members) / sizeof(start_members[0]), &error);
+    if (fits && req->body.len <= REUSE_TEXT_MAX)
+        reuse_canonical(body, &draft->body_text);
     json_object_put(body);
     if (!fits) {
         answer_problem(ret_answer, 422, "%s", error.text);
@@ -35,6 +38,19 @@ bool computations_build_start(const struct request *req, int64_t now_ms, struct 
     draft_new_key(draft, now_ms);
     draft->body = buf_slice(&req->body);
     return true;
+}
+
+void computations_finish_start(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
+                               struct answer *ret_answer)
+{
+    struct buf location = {0};
+    answer_reply(ret_answer, &parts[0], false, SLICE_NONE);
+    if (parts[0].status != 200)
+        return;
+    buf_append_text(&location, "/computations/"); /* RFC 9110 section 8.7: a GET of it gives the same */
+    buf_append_slice(&location, draft->key);
+    answer_header(ret_answer, "Content-Location", buf_slice(&location));
+    buf_done(&location);
 }
 
 bool computations_build_get(const struct request *req, int64_t now_ms, struct draft *draft,

@@ -14,6 +14,6 @@
 #define COMPUTATIONS_LIST_DEFAULT 20
 
 build_fn computations_build_start, computations_build_get, computations_build_heavy, computations_build_list;
-finish_fn computations_finish_heavy, computations_finish_list;
+finish_fn computations_finish_start, computations_finish_heavy, computations_finish_list;
 
 #endif

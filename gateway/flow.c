@@ -107,6 +107,31 @@ static bool wait_for_worker(struct flow *flow, struct exchange *x, const struct 
     return true;
 }
 
+/* The answer that the same had before, if its caller takes that. */
+static bool reuse_answers(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    int64_t max_age_s;
+    bool keep;
+    enum reuse_wish wish = x->route->reused ? reuse_wish(&x->req, &max_age_s, &keep) : REUSE_NEVER;
+    if (wish == REUSE_NEVER)
+        return false;
+    if (x->draft.body_text.len && reuse_find(flow->reuse, &x->req.principal, buf_slice(&x->draft.body_text), max_age_s, now_ns, &x->answer))
+        return true;
+    if (wish == REUSE_MUST) /* RFC 9111 section 5.2.1.7 */
+        answer_problem(&x->answer, 504, "No answer to this is remembered that is young enough: repeat it without only-if-cached.");
+    return wish == REUSE_MUST;
+}
+
+/* What was computed for this caller now, for the next who asks for the same. */
+static void keep_answer(struct flow *flow, struct exchange *x, int64_t now_ns)
+{
+    int64_t max_age_s;
+    bool keep;
+    (void)reuse_wish(&x->req, &max_age_s, &keep);
+    if (keep && x->draft.body_text.len && x->answer.status == 200 && !x->parts[0].replayed)
+        reuse_keep(flow->reuse, &x->req.principal, buf_slice(&x->draft.body_text), &x->answer, now_ns);
+}
+
 bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     int64_t now_ms = clock_wall_ms();
@@ -116,7 +141,13 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
     }
     struct deadline deadline;
     if (!deadline_left(x, flow->deadline_ms, now_ns, now_ms, &deadline, &x->answer) ||
-        !command_prepare(&x->draft, &x->req, x->route, now_ms, deadline.expiry_ms, &x->answer) || !admit(flow, x, now_ns)) {
+        !command_prepare(&x->draft, &x->req, x->route, now_ms, deadline.expiry_ms, &x->answer)) {
+        stats_add(&flow->stats->refused);
+        return false;
+    }
+    if (reuse_answers(flow, x, now_ns))
+        return false;
+    if (!admit(flow, x, now_ns)) {
         stats_add(&flow->stats->refused);
         return false;
     }
@@ -259,6 +290,8 @@ bool flow_end(struct flow *flow, struct exchange *x, int64_t now_ns)
         /* the answer is set */
     } else if (x->outcome == OUTCOME_REPLIED) {
         finish(x);
+        if (x->route->reused)
+            keep_answer(flow, x, now_ns);
         x->streaming = x->route->streams && x->watch && operation_is_open(&x->parts[0]);
         if (x->streaming)
             stream_begin(&x->stream, flow->pace, &x->parts[0], now_ns);

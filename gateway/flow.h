@@ -23,6 +23,7 @@
 #include "measures.h"
 #include "pending.h"
 #include "replies.h"
+#include "reuse.h"
 #include "rules.h"
 #include "stats.h"
 
@@ -48,6 +49,7 @@ struct flow {
     struct watch *watch;
     struct stream_pace *pace;
     struct downloads *downloads;
+    struct reuse *reuse;
     struct degrade *degrade;
     struct stats *stats;
     struct measures *measures; /* NULL: not measured */

@@ -64,6 +64,7 @@ struct gateway {
     struct watch *watch;
     struct stream_pace pace;
     struct downloads downloads;
+    struct reuse *reuse;
     struct degrade *degrade;
     struct link link;
     struct events events;
@@ -192,6 +193,7 @@ static int open_http(struct gateway *gateway)
         .watch = gateway->watch,
         .pace = &gateway->pace,
         .downloads = &gateway->downloads,
+        .reuse = gateway->reuse,
         .degrade = gateway->degrade,
         .caching = {config_int(config, "cache-max-age") / 1000, config_int(config, "cache-stale-if-error") / 1000,
                     gateway->access != NULL},
@@ -389,6 +391,17 @@ static int open_degrade(struct gateway *gateway)
     return err;
 }
 
+/* An answer must not outlive the result it links to. */
+static int open_reuse(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    int64_t max_age_ms = config_int(config, "reuse-max-age"), window_ms = config_int(config, "dedupe-window");
+    const struct reuse_options options = {.bytes_max = (size_t)config_int(config, "reuse-memory"),
+                                          .max_age_s = (max_age_ms < window_ms ? max_age_ms : window_ms) / 1000,
+                                          .seed = random_epoch()};
+    return reuse_new(&options, &gateway->reuse);
+}
+
 /* Who waits, which keys are known, and which services answer. */
 static int open_tables(struct gateway *gateway)
 {
@@ -411,6 +424,8 @@ static int open_tables(struct gateway *gateway)
         err = admission_init(&gateway->admission, &admission, clock_mono_ns());
     if (!err)
         err = open_degrade(gateway);
+    if (!err)
+        err = open_reuse(gateway);
     return err;
 }
 
@@ -460,6 +475,7 @@ int gateway_run(const struct config *config)
 out_pending:
     admission_done(&gateway.admission);
     degrade_free(gateway.degrade);
+    reuse_free(gateway.reuse);
     watch_free(gateway.watch);
     idempotency_free(gateway.keys);
     pending_free(gateway.pending);

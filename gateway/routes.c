@@ -23,8 +23,8 @@ static const struct route routes[] = {
     {METHOD_DELETE, "/items/{id}", "item", "item.delete", .write = true, .build = items_build_one,
      .finish = finish_reply},
 
-    {METHOD_POST, "/computations", "compute", "compute.start", .write = true, .heavy = true,
-     .build = computations_build_start, .finish = finish_reply},
+    {METHOD_POST, "/computations", "compute", "compute.start", .write = true, .heavy = true, .reused = true,
+     .build = computations_build_start, .finish = computations_finish_start},
     {METHOD_GET, "/computations", "compute", "compute.list", .every_partition = true, .build = computations_build_list,
      .finish = computations_finish_list},
     {METHOD_GET, "/computations/{id}", "compute", "compute.get", .build = computations_build_get,

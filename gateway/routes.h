@@ -32,6 +32,7 @@ struct route {
     bool entity_in_body;  /* the path does not say which entity: one Idempotency-Key could be used for two */
     bool follows;         /* with "Prefer: wait" asked again until the command it is about is decided: operation.h */
     bool streams;         /* the same, and each state it has meanwhile is sent: stream.h */
+    bool reused;          /* the same again may have the answer of before: reuse.h; `build` leaves its canonical body in body_text */
     bool result;          /* its answer is a result, which may come in parts: download.h */
     bool heavy;           /* its work may take long: it is admitted by what is left of the caller's wait */
     bool open;            /* also to callers nobody knows: access.h */

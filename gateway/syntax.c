@@ -241,6 +241,8 @@ void syntax_cache_control(struct slice field, struct syntax_cache_control *cache
             cache->no_cache = true;
         else if (same(name, "no-store"))
             cache->no_store = true;
+        else if (same(name, "only-if-cached"))
+            cache->only_if_cached = true;
         else if (same(name, "max-age"))
             take_delta(word, false, 0, &cache->max_age_given, &cache->max_age_s);
         else if (same(name, "min-fresh"))

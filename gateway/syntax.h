@@ -52,7 +52,7 @@ bool syntax_list_next(struct slice *rest, struct slice *ret_element) __attribute
 /** What Cache-Control fields of a request say (RFC 9111 section 5.2.1). Zero-initialised: nothing. */
 struct syntax_cache_control {
     bool given; /* there was such a field */
-    bool no_cache, no_store;
+    bool no_cache, no_store, only_if_cached;
     bool max_age_given, max_stale_given, min_fresh_given;
     int64_t max_age_s, max_stale_s, min_fresh_s; /* max_stale_s: INT64_MAX without a limit */
 };

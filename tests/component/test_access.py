@@ -56,6 +56,56 @@ class WithFiles(ClusterTest):
         return "".join(g.log() for g in self.cluster.gateways)
 
 
+class OwnComputations(WithFiles):
+    """Listed, cancelled and given again to who asked for them."""
+
+    options = {"gateways": 1, "item_workers": 0}
+
+    @classmethod
+    def flags(cls, folder):
+        keys = write_private(os.path.join(folder, "keys"), key_line("alice", ALICE) + key_line("bob", BOB))
+        return ["--api-keys", keys, "--reuse-max-age", "1h"]
+
+    def compute(self, who, params, **headers):
+        return self.ask("POST", "/computations/", {"kind": "primes", "params": params}, **{**bearer(who), **headers})
+
+    def listed(self, who):
+        return [one["id"] for one in self.ask("GET", "/computations/?limit=100", **bearer(who)).json()["computations"]]
+
+    def test_each_sees_his_own(self):
+        of_alice = self.compute(ALICE, {"n": 100}).json()["id"]
+        of_bob = self.compute(BOB, {"n": 100}).json()["id"]
+        self.assertIn(of_alice, self.listed(ALICE))
+        self.assertNotIn(of_bob, self.listed(ALICE))
+        self.assertIn(of_bob, self.listed(BOB))
+        for worker in self.cluster.compute_workers:
+            self.cluster.restart(worker)
+        self.assertIn(of_alice, self.listed(ALICE))
+        self.assertNotIn(of_bob, self.listed(ALICE))
+
+    def test_each_cancels_his_own(self):
+        where = self.compute(ALICE, {"n": 9_000_000_000}, Prefer="respond-async").header("location")
+
+        def running():
+            return [id for id in self.listed(ALICE) if self.ask("GET", f"/computations/{id}", **bearer(ALICE)).json()["state"] == "running"]
+        id = wait_for("it to run", running)[0]
+        self.assertProblem(self.ask("DELETE", f"/computations/{id}", **bearer(BOB)), 403)
+        self.assertEqual(self.ask("DELETE", f"/computations/{id}", **bearer(ALICE)).status, 202)
+        self.assertEqual(self.ask("GET", where, **bearer(ALICE), Prefer="wait=20").json()["status"], 409)
+
+    def test_nobody_gets_anothers_answer(self):
+        made = self.compute(ALICE, {"n": 12345})
+        self.assertEqual(self.compute(ALICE, {"n": 12345}, Cache_Control="max-age=60").body, made.body)
+        other = self.compute(BOB, {"n": 12345}, Cache_Control="max-age=60")
+        self.assertEqual((other.status, other.header("age")), (200, None))
+        self.assertNotEqual(other.json()["id"], made.json()["id"])
+
+    def test_results_are_private_to_caches(self):
+        where = self.compute(ALICE, {"n": 100}, Prefer="respond-async").header("location")
+        answer = self.ask("GET", where + "/result", **bearer(ALICE), Prefer="wait=20")
+        self.assertEqual((answer.json(), answer.header("cache-control")), ({"count": 25}, "private, max-age=3600, immutable"))
+
+
 class KeysAndTokens(WithFiles):
     options = {"gateways": 2, "compute_workers": 0}
 

@@ -148,6 +148,51 @@ class Results(ClusterTest):
         watch.close()
 
 
+class Reused(ClusterTest):
+    """The same computation again, from the answer it had."""
+
+    options = {"gateways": 2, "gateway_flags": ["--reuse-max-age", "10m", "--deadline", "30s"]}
+
+    def compute(self, params, gateway=0, **headers):
+        return self.http(gateway).post("/computations/", {"kind": "pi", "params": params}, **headers)
+
+    def test_who_takes_an_older_answer_gets_it(self):
+        params = {"samples": 400_000_000, "seed": 5}
+        first = self.compute(params)
+        self.assertEqual((first.status, first.header("age"), first.header("cache-control")), (200, None, "no-store"))
+        self.assertEqual(first.header("content-location"), f"/computations/{first.json()['id']}")
+        spent = self.cluster.compute_workers[0].cpu_seconds()
+        again = self.compute(dict(reversed(params.items())), Cache_Control="max-age=600")
+        self.assertEqual((again.status, again.body), (200, first.body))
+        self.assertLess(int(again.header("age")), 60)
+        for name in ("etag", "content-type", "content-location", "cache-control"):
+            self.assertEqual(again.header(name), first.header(name), name)
+        self.assertLess(self.cluster.compute_workers[0].cpu_seconds() - spent, 0.2)
+        self.assertEqual(self.http().get(again.header("content-location")).body, first.body)
+        self.assertEqual(self.compute(params, Cache_Control="max-age=600", Prefer="respond-async").status, 200, "it is there")
+
+    def test_others_have_it_computed(self):
+        params = {"samples": 1000, "seed": 6}
+        ids = {self.compute(params).json()["id"]}
+        for headers in ({}, {"Cache_Control": "max-age=0"}, {"Cache_Control": "no-cache, max-age=600"},
+                        {"Cache_Control": "max-age=600", "Idempotency_Key": "own"}):
+            answer = self.compute(params, **headers)
+            self.assertEqual((answer.status, answer.header("age")), (200, None), headers)
+            ids.add(answer.json()["id"])
+        self.assertEqual(len(ids), 5)
+        self.assertIsNotNone(self.compute(params, Cache_Control="max-age=600").header("age"))
+        self.assertIsNone(self.compute({**params, "seed": 7}, Cache_Control="max-age=600").header("age"))
+        self.assertIsNone(self.compute(params, gateway=1, Cache_Control="max-age=600").header("age"), "a gateway has its own")
+
+    def test_only_if_it_is_there(self):
+        params = {"samples": 1000, "seed": 8}
+        self.assertProblem(self.compute(params, Cache_Control="only-if-cached"), 504)
+        self.compute(params, Cache_Control="no-store")
+        self.assertProblem(self.compute(params, Cache_Control="only-if-cached"), 504)
+        self.compute(params)
+        self.assertEqual(self.compute(params, Cache_Control="only-if-cached").status, 200)
+
+
 class Few(BreakingTest):
     def test_only_so_many_are_sent_at_once(self):
         cluster = self.start(gateway_flags=["--results", "1", "--deadline", "60s", "--idle-timeout", "5s"])
