@@ -83,6 +83,7 @@ void decide_result_piece(struct decision *d, const char *media_type, size_t at, 
 void decision_reset(struct decision *d)
 {
     answer(d, 0, EFFECT_NONE);
+    d->worked_ns = 0;
 }
 
 void decide_fault(struct decision *d, enum fault fault, const char *format, ...)

@@ -88,7 +88,18 @@ static void run_on_pool_thread(void *arg)
     int64_t began_ns = clock_mono_ns();
     atomic_store(&work->began_ns, began_ns);
     work->op->handler(&call, &work->decision);
-    work->worked_ns += clock_mono_ns() - began_ns;
+    work->worked_ns += work->decision.worked_ns ? work->decision.worked_ns : clock_mono_ns() - began_ns;
+}
+
+/* Who takes turns with others in the pool: who asked, as far as that is known, else what admit says, else where the answer goes. */
+static uint64_t caller_of(const struct work *work)
+{
+    const struct command *cmd = &work->cmd;
+    if (cmd->auth_id.len > 0)
+        return hash_slice(cmd->auth_id) + hash_slice(cmd->auth_type);
+    if (work->decision.caller)
+        return work->decision.caller;
+    return hash_slice(cmd->reply.topic) + (uint64_t)cmd->reply.partition;
 }
 
 static void run_pooled(struct work *work)
@@ -104,8 +115,14 @@ static void run_pooled(struct work *work)
     work->job.deadline_ns = left_ms > JOB_MAX_MS ? INT64_MAX : clock_mono_ns() + left_ms * CLOCK_NS_PER_MS;
     atomic_store(&work->began_ns, 0);
     atomic_store(&work->job.done, 0); /* of an earlier attempt */
+    atomic_store(&work->job.waits, false);
     job_memory(&work->job, 0, 0);
-    work->task.run = run_on_pool_thread;
+    work->task = (struct pool_task){.run = run_on_pool_thread,
+                                    .done = dispatch_pool_done,
+                                    .arg = work,
+                                    .stop = &work->job.stop,
+                                    .lane = work->decision.lane,
+                                    .caller = caller_of(work)};
     partition_submit(work);
 }
 

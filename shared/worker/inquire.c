@@ -239,6 +239,7 @@ static void cancel(struct work *asked)
     if (!asked->cancelled)
         asked->told_ns = clock_mono_ns();
     asked->cancelled = true;
+    atomic_store(&asked->job.cancelled, true);
     atomic_store(&asked->job.stop, true);
     asked->due_ns = 0;
     if (asked->stage == WORK_RETRYING)

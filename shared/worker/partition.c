@@ -62,7 +62,6 @@ void partition_take(struct partition *p, struct message *msg)
 void partition_submit(struct work *work)
 {
     struct partition *p = work->partition;
-    work->task = (struct pool_task){.run = work->task.run, .done = dispatch_pool_done, .arg = work, .stop = &work->job.stop};
     int err = pool_submit(p->worker->pool, &work->task);
     if (err) { /* the pool's queue is longer than the windows of all partitions: only at shutdown */
         recover_restart(p, "the pool takes no more work", RESTART_NS);

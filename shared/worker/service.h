@@ -16,6 +16,7 @@
 #include "buf.h"
 #include "config.h"
 #include "envelope.h"
+#include "worker/lane.h"
 
 /** An entity as it was before the command: exists, or was deleted (version > 0), or never was (version 0). */
 struct entity {
@@ -30,6 +31,8 @@ struct job {
     int64_t deadline_ns;   /* clock_mono_ns(); INT64_MAX: none */
     _Atomic uint32_t done; /* job_progress()'s: parts of JOB_PARTS that are done, and 1; 0: nothing was said */
     _Atomic size_t memory, memory_peak; /* job_memory()'s */
+    _Atomic bool cancelled; /* set by the runtime before `stop`: somebody asked that it end */
+    _Atomic bool waits;     /* set by the handler while it does nothing but wait for commands it has sent: LANE_COORDINATE */
 };
 #define JOB_PARTS 10000
 
@@ -103,6 +106,10 @@ struct decision {
     struct buf result;
     size_t result_at, result_len;
     enum fault fault;         /* then `body` is a sentence that says what failed, and nothing else counts */
+    /* RUN_POOL */
+    enum lane lane;    /* admit's, when it decides nothing else: where the handler runs */
+    uint64_t caller;   /* admit's: a hash of who takes turns with others there, where nobody is known to have asked; 0: by the reply address */
+    int64_t worked_ns; /* the handler's: work that was done for it elsewhere; instead of its own time when that is not 0 */
 };
 
 typedef void handler_fn(const struct call *call, struct decision *ret_decision);
@@ -158,7 +165,7 @@ struct operation {
     enum operation_place place;
     handler_fn *handler;
     const char *event_type; /* ce_type of its event when it had an effect: "<service>.<past>" */
-    handler_fn *admit;      /* RUN_POOL: asked inline first; when it decides, the handler is not run. May be NULL */
+    handler_fn *admit;      /* RUN_POOL: asked inline first; when it decides, the handler is not run; else it says the lane. May be NULL */
     struct retry_policy retry;
 };
 

@@ -342,12 +342,18 @@ static bool begin_turn(struct partition *p, int64_t now_ns)
     return true;
 }
 
-/* One on the pool has its turn for some time; one that waits for another of its key cannot be the one that ends its process. */
+/* Waits for another of its key, or for commands that it has sent: it cannot be the one that ends its process. */
+static bool only_waits(const struct work *work)
+{
+    return work->stage == WORK_QUEUED || (work->stage == WORK_RUNNING && atomic_load(&work->job.waits));
+}
+
+/* One on the pool has its turn for some time. */
 static void watch_turn(struct work *work, int64_t now_ns)
 {
     if (!work->cleared || work->leaving)
         return;
-    if (work->stage == WORK_QUEUED && suspects_passed(work)) {
+    if (only_waits(work) && suspects_passed(work)) {
         counts_note(work);
         return;
     }

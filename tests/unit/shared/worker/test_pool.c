@@ -12,6 +12,8 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "worker/pool.h"
 
@@ -241,6 +243,85 @@ static void a_task_goes_again_from_done(void **state)
     pool_close(pool);
 }
 
+/* However much there is in one lane: the others' tasks run at once. */
+static void lanes_do_not_wait_for_each_other(void **state)
+{
+    struct probe waiters[POOL_COORDINATORS + 1], longs[4], brief;
+    struct pool *pool = open_pool(1, 1000);
+    for (int i = 0; i <= POOL_COORDINATORS; i++) {
+        prepare(&waiters[i], run_until_stopped);
+        waiters[i].task.lane = LANE_COORDINATE;
+        assert_int_equal(pool_submit(pool, &waiters[i].task), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        prepare(&longs[i], i == 0 ? run_until_let_go : count_run);
+        longs[i].task.lane = LANE_LONG;
+        assert_int_equal(pool_submit(pool, &longs[i].task), 0);
+    }
+    for (int i = 0; i < POOL_COORDINATORS; i++)
+        sem_wait(&waiters[i].begun);
+    sem_wait(&longs[0].begun);
+    prepare(&brief, count_run);
+    assert_int_equal(pool_submit(pool, &brief.task), 0);
+    serve_until(pool, 1);
+    expect_once(&brief, true);
+    struct pool_load load = pool_load(pool);
+    assert_int_equal(load.lane_running[LANE_COORDINATE], POOL_COORDINATORS);
+    assert_int_equal(load.lane_waiting[LANE_COORDINATE], 1);
+    assert_int_equal(load.lane_running[LANE_LONG], 1);
+    assert_int_equal(load.lane_waiting[LANE_LONG], 3);
+    assert_int_equal(load.lane_running[LANE_SHORT], 0);
+    sem_post(&longs[0].go);
+    serve_until(pool, 5);
+    pool_close(pool);
+    expect_once(&waiters[0], true);
+    expect_once(&waiters[POOL_COORDINATORS], false);
+}
+
+static void callers_of_a_lane_take_turns(void **state)
+{
+    struct probe probes[8];
+    struct pool *pool = open_pool(1, 8);
+    for (int i = 0; i < 8; i++) {
+        prepare(&probes[i], i == 0 ? run_until_let_go : count_run);
+        probes[i].task.caller = i < 7; /* the last is another's */
+        assert_int_equal(pool_submit(pool, &probes[i].task), 0);
+        if (i == 0)
+            sem_wait(&probes[0].begun);
+    }
+    sem_post(&probes[0].go);
+    serve_until(pool, 8);
+    assert_int_equal(probes[1].order, 1);
+    assert_int_equal(probes[7].order, 2);
+    assert_int_equal(probes[2].order, 3);
+    pool_close(pool);
+}
+
+static _Atomic int nice_of[LANES];
+
+static void note_nice(void *arg)
+{
+    struct probe *probe = arg;
+    nice_of[probe->task.lane] = getpriority(PRIO_PROCESS, (id_t)gettid());
+}
+
+static void long_work_gives_way(void **state)
+{
+    struct probe probes[LANES];
+    struct pool *pool = open_pool(1, LANES);
+    int own = getpriority(PRIO_PROCESS, 0), nicer = own + POOL_NICE < 19 ? own + POOL_NICE : 19;
+    for (int i = 0; i < LANES; i++) {
+        prepare(&probes[i], note_nice);
+        probes[i].task.lane = (enum lane)i;
+        assert_int_equal(pool_submit(pool, &probes[i].task), 0);
+    }
+    serve_until(pool, LANES);
+    assert_int_equal(nice_of[LANE_SHORT], own);
+    assert_int_equal(nice_of[LANE_LONG], nicer);
+    assert_int_equal(nice_of[LANE_COORDINATE], nicer);
+    pool_close(pool);
+}
+
 static void refuses_nonsense(void **state)
 {
     struct pool *pool = NULL;
@@ -261,6 +342,9 @@ int main(void)
         cmocka_unit_test(stop_ends_what_waits_and_tells_what_runs),
         cmocka_unit_test(close_hands_back_all),
         cmocka_unit_test(a_task_goes_again_from_done),
+        cmocka_unit_test(lanes_do_not_wait_for_each_other),
+        cmocka_unit_test(callers_of_a_lane_take_turns),
+        cmocka_unit_test(long_work_gives_way),
         cmocka_unit_test(refuses_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
