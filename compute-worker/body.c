@@ -2,10 +2,15 @@
 /* Taking the long text out, then parsing what is left as any other body. */
 #include "body.h"
 
-static const struct json_member start_members[] = {
+#define START_MEMBERS 2
+static const struct json_member part_members[] = {
     {"kind", JSON_STRING, true, 1, 64},
     {"params", JSON_OBJECT, true, 0, 0},
+    /* of a part */
+    {"parts", JSON_INT64, true, 1, TASK_PARTS_MAX},
+    {"index", JSON_INT64, true, 0, TASK_PARTS_MAX - 1},
 };
+#define PART_MEMBERS (sizeof(part_members) / sizeof(part_members[0]))
 
 /* ---- walking text that json_check_strict() has passed ---- */
 
@@ -140,10 +145,10 @@ static bool refuse_kind(struct buf *ret_error)
     return false;
 }
 
-static bool check(struct body *body, struct buf *ret_error)
+static bool check(struct body *body, size_t members, struct buf *ret_error)
 {
     struct json_error error;
-    if (!json_members_check(body->root, start_members, sizeof(start_members) / sizeof(start_members[0]), &error))
+    if (!json_members_check(body->root, part_members, members, &error))
         goto refuse;
     body->kind = kind_find(json_member_string(body->root, "kind"));
     if (!body->kind)
@@ -157,7 +162,7 @@ refuse:
     return false;
 }
 
-bool body_parse(struct slice text, struct body *ret_body, struct buf *ret_error)
+static bool parse(struct slice text, size_t members, struct body *ret_body, struct buf *ret_error)
 {
     struct json_error error;
     struct buf scratch = {0};
@@ -171,13 +176,34 @@ bool body_parse(struct slice text, struct body *ret_body, struct buf *ret_error)
     if (!good)
         buf_printf(ret_error, "The body is not valid JSON: %s", buf_ok(&scratch) ? error.text : "out of memory");
     else
-        good = check(&body, ret_error);
+        good = check(&body, members, ret_error);
     buf_done(&scratch); /* the tree has copies of its own */
     if (good)
         *ret_body = body;
     else
         json_object_put(body.root);
     return good;
+}
+
+bool body_parse(struct slice text, struct body *ret_body, struct buf *ret_error)
+{
+    return parse(text, START_MEMBERS, ret_body, ret_error);
+}
+
+bool body_parse_part(struct slice text, struct body *ret_body, size_t *ret_parts, size_t *ret_index, struct buf *ret_error)
+{
+    struct body body;
+    if (!parse(text, PART_MEMBERS, &body, ret_error))
+        return false;
+    *ret_parts = (size_t)json_member_int64(body.root, "parts", 1);
+    *ret_index = (size_t)json_member_int64(body.root, "index", 0);
+    if (*ret_index < *ret_parts) {
+        *ret_body = body;
+        return true;
+    }
+    buf_append_text(ret_error, "member \"index\" must be less than \"parts\"");
+    body_done(&body);
+    return false;
 }
 
 void body_done(struct body *body)

@@ -69,6 +69,8 @@ struct kind {
     uint64_t (*cost)(const struct input *input);
     /** Bytes of arena, at most, for prepare, the outcomes of all parts, and merge. */
     size_t (*memory)(const struct input *input);
+    /** Bytes of the outcomes of all parts together, at most; NULL: some words each. */
+    size_t (*outcomes)(const struct input *input);
     /** Reads the input; sets `units` and `data`. Pure, as are the two below: nothing but their arguments counts. */
     enum kernel_end (*prepare)(struct task *task);
     /** The outcome of a part, in the arena. */
@@ -92,6 +94,9 @@ void kind_list(struct buf *out);
 struct part task_part(uint64_t units, size_t parts, size_t index);
 /** Prepares, computes each of `parts` parts in turn, and merges. The arena is the caller's to close. */
 enum kernel_end task_run(struct task *task, size_t parts, struct buf *ret_result);
+/** The same in two steps, which may be of different processes: prepares and computes one part; prepares and merges all outcomes. */
+enum kernel_end task_compute(struct task *task, size_t parts, size_t index, struct slice *ret_outcome);
+enum kernel_end task_merge(struct task *task, const struct slice *outcomes, size_t parts, struct buf *ret_result);
 
 /** Must the kernel return KERNEL_STOPPED now? Asked at least every 50 ms of work. */
 bool task_stopping(const struct task *task);

@@ -279,6 +279,11 @@ static uint64_t mandelbrot_cost(const struct input *input)
     return 500000 + pixels * ((uint64_t)integer(input, "max_iterations") + 50); /* if none escapes */
 }
 
+static size_t mandelbrot_outcomes(const struct input *input)
+{
+    return (size_t)((integer(input, "width") + 2 * PACK_WORD) * integer(input, "height"));
+}
+
 static size_t mandelbrot_memory(const struct input *input)
 {
     size_t width = (size_t)integer(input, "width"), height = (size_t)integer(input, "height");
@@ -293,6 +298,7 @@ const struct kind kind_mandelbrot = {
     .check = mandelbrot_check,
     .cost = mandelbrot_cost,
     .memory = mandelbrot_memory,
+    .outcomes = mandelbrot_outcomes,
     .prepare = mandelbrot_prepare,
     .compute = mandelbrot_compute,
     .merge = mandelbrot_merge,

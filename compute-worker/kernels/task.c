@@ -26,6 +26,18 @@ enum kernel_end task_run(struct task *task, size_t parts, struct buf *ret_result
     return end == KERNEL_DONE ? task->kind->merge(task, outcomes, parts, ret_result) : end;
 }
 
+enum kernel_end task_compute(struct task *task, size_t parts, size_t index, struct slice *ret_outcome)
+{
+    enum kernel_end end = task->kind->prepare(task);
+    return end == KERNEL_DONE ? task->kind->compute(task, task_part(task->units, parts, index), ret_outcome) : end;
+}
+
+enum kernel_end task_merge(struct task *task, const struct slice *outcomes, size_t parts, struct buf *ret_result)
+{
+    enum kernel_end end = task->kind->prepare(task);
+    return end == KERNEL_DONE ? task->kind->merge(task, outcomes, parts, ret_result) : end;
+}
+
 bool task_stopping(const struct task *task)
 {
     return job_stopping(task->job);

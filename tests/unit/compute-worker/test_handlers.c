@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "arena.h"
+#include "compute.h"
 #include "handlers.h"
 
-static struct budget budget; /* 64 MiB for one, 100 for all: see main() */
+static struct compute compute = {.short_cost = 100000000, .part_cost = 1000000000};
+#define budget compute.budget /* 64 MiB for one, 100 for all: see main() */
 
 static const struct operation *operation(const char *type)
 {
@@ -32,7 +33,7 @@ static void done(struct decision *d)
 static void expect_admission(const char *body, bool exists, int status, const char *words)
 {
     struct command cmd = {.key = SLICE("job-1"), .body = slice_of(body)};
-    struct call call = {.cmd = &cmd, .before = {.exists = exists, .version = exists}, .context = &budget};
+    struct call call = {.cmd = &cmd, .before = {.exists = exists, .version = exists}, .context = &compute};
     struct decision d = {0};
     operation("compute.start")->admit(&call, &d);
     assert_int_equal(d.status, status);
@@ -60,7 +61,7 @@ static void admits_and_refuses(void **state)
 static void an_id_is_text(void **state)
 {
     struct command cmd = {.key = SLICE("job\xff"), .body = SLICE("{\"kind\":\"primes\",\"params\":{\"n\":10}}")};
-    struct call call = {.cmd = &cmd, .context = &budget};
+    struct call call = {.cmd = &cmd, .context = &compute};
     struct decision d = {0};
     operation("compute.start")->admit(&call, &d);
     assert_int_equal(d.status, 422);
@@ -70,7 +71,7 @@ static void an_id_is_text(void **state)
 static struct decision start(struct job *job)
 {
     struct command cmd = {.key = SLICE("job \"1\""), .body = SLICE("{\"kind\":\"primes\",\"params\":{\"n\":100}}")};
-    struct call call = {.cmd = &cmd, .job = job, .context = &budget};
+    struct call call = {.cmd = &cmd, .job = job, .context = &compute};
     struct decision d = {0};
     operation("compute.start")->handler(&call, &d);
     return d;
@@ -96,7 +97,7 @@ static void start_writes_the_whole_state(void **state)
 static struct decision start_body(const char *body)
 {
     struct command cmd = {.key = SLICE("job-1"), .body = slice_of(body)};
-    struct call call = {.cmd = &cmd, .context = &budget};
+    struct call call = {.cmd = &cmd, .context = &compute};
     struct decision d = {0};
     operation("compute.start")->handler(&call, &d);
     buf_append(d.effect == EFFECT_PUT ? &d.state : &d.body, "", 1);
