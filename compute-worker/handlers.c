@@ -15,11 +15,11 @@
 
 #include "body.h"
 #include "clock.h"
-#include "memory_metrics.h"
-#include "list.h"
-#include "operation_id.h"
 #include "coordinate.h"
 #include "hash.h"
+#include "list.h"
+#include "memory_metrics.h"
+#include "operation_id.h"
 #include "part.h"
 #include "utf8.h"
 
@@ -193,7 +193,7 @@ static void compute_whole(const struct call *call, const struct body *body, cons
         arena.peak = arena.peak > gathered->peak_bytes ? arena.peak : gathered->peak_bytes;
     }
     if (end == KERNEL_DONE)
-        write_state(call, body, &result, elapsed_ns / CLOCK_NS_PER_MS, arena.peak, &ret_decision->state);
+        decide_done(call, &task, &result, elapsed_ns / CLOCK_NS_PER_MS, ret_decision);
     decide_end(call, &task, end, ret_decision);
     arena_close(&arena);
     buf_done(&result);
@@ -259,11 +259,6 @@ static void compute_part(const struct call *call, struct decision *ret_decision)
     struct slice outcome = SLICE_NONE;
     struct task task = {.kind = body.kind, .input = &body.input, .arena = &arena, .job = call->job};
     enum kernel_end end = KERNEL_NO_MEMORY;
-    if (arena_open(&arena, call->context, body.kind->memory(&body.input)))
-        end = task_run(&task, PARTS, &result);
-    if (end == KERNEL_DONE)
-        decide_done(call, &task, &result, (clock_mono_ns() - began) / CLOCK_NS_PER_MS, ret_decision);
-    decide_end(call, &task, end, ret_decision);
     if (open_arena(call, &arena, body.kind->memory(&body.input), false))
         end = task_compute(&task, parts, index, &outcome);
     if (end == KERNEL_DONE) {
@@ -337,7 +332,6 @@ const struct service compute_service = {
     .operations = operations,
     .settings = compute_keys,
     .open = compute_open,
-    .close = free,
     .metrics = memory_metrics,
     .close = compute_close,
 };
