@@ -133,6 +133,7 @@ class OpenToAll(ClusterTest):
 
 
 class Validators(ClusterTest):
+    once = "public validators, and schemathesis for a minute"
     weight = 60
 
     def setUp(self):
