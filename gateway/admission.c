@@ -191,8 +191,9 @@ static int share_of(const struct route *route)
     return route->write && !route->heavy ? SHARE_WRITE : SHARE_READ;
 }
 
-static void refuse_busy(const struct admission_service *service, const struct route *route, struct answer *ret_answer)
+static void refuse_busy(struct admission_service *service, const struct route *route, struct answer *ret_answer)
 {
+    metrics_add(&service->refused_limit, 1);
     answer_unavailable(ret_answer, 1,
                        "As many %s of the %s service are under way as it answers in time. The request was not sent: repeat it "
                        "after Retry-After seconds.", route->heavy ? "computations" : "requests", service->name);
@@ -220,7 +221,6 @@ bool admission_enter(struct admission *admission, const struct admission_request
     }
     struct limit *limit = limit_of(service, request->route);
     if (!limit_enter(limit, share_of(request->route), now_ns)) {
-        metrics_add(&service->refused_limit, 1);
         refuse_busy(service, request->route, ret_answer);
         return false;
     }

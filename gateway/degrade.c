@@ -100,18 +100,18 @@ static void note(struct degrade *degrade, struct service *service, enum circuit_
     case CIRCUIT_OPENED:
         view = circuit_look(&service->circuit);
         stats_add(&degrade->options.stats->breaker_opened);
-        log_warn("breaker opens: requests for this service are refused", "service=%s reason=\"%s\" calls=%u failed=%u slow=%u pause_ms=%" PRId64,
+        log_warn("breaker opens: requests for this service are refused", "for_service=%s reason=\"%s\" calls=%u failed=%u slow=%u pause_ms=%" PRId64,
                  service->name, cause_text(&view), view.opened_by.calls, view.opened_by.failed, view.opened_by.slow,
                  view.pause_ns / CLOCK_NS_PER_MS);
         return;
     case CIRCUIT_HASTENED:
-        log_info("breaker ends its pause: the service was heard of", "service=%s", service->name);
+        log_info("breaker ends its pause: the service was heard of", "for_service=%s", service->name);
         return;
     case CIRCUIT_PROBES_NOW:
-        log_info("breaker is half open: one request at a time is tried", "service=%s", service->name);
+        log_info("breaker is half open: one request at a time is tried", "for_service=%s", service->name);
         return;
     case CIRCUIT_CLOSED_AGAIN:
-        log_info("breaker closes: the service answers", "service=%s", service->name);
+        log_info("breaker closes: the service answers", "for_service=%s", service->name);
         return;
     }
 }

@@ -36,7 +36,7 @@ static void ask(struct survey *survey, size_t i)
     int err = lag_ask(survey->clients[i], service->commands, count, TIMEOUT_MS, positions, &error);
     int64_t now_ns = clock_mono_ns();
     if (err) { /* what is not known refuses nobody */
-        log_debug("no backlog", "service=%s error=\"%s\"", service->service, error.text);
+        log_debug("no backlog", "for_service=%s error=\"%s\"", service->service, error.text);
         admission_forget(survey->admission, service->service);
         return;
     }

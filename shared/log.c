@@ -200,7 +200,8 @@ uint64_t log_left_out(void)
     return atomic_load_explicit(&all_left_out, memory_order_relaxed);
 }
 
-static void begin(struct log_text *text, char *line, const struct log_site *site, enum log_level level, const char *msg)
+static void begin(struct log_text *text, char *line, const struct log_site *site, enum log_level level, const char *msg,
+                  const char *format)
 {
     char now[CLOCK_RFC3339_SIZE], module[LOG_MODULE_SIZE];
     clock_format_rfc3339(clock_wall_ms(), now);
@@ -209,7 +210,7 @@ static void begin(struct log_text *text, char *line, const struct log_site *site
     log_text_pair(text, "ts", slice_of(now), false);
     log_text_pair(text, "level", slice_of(level_names[level]), false);
     log_text_pair(text, "service", slice_of(log_service), false);
-    if (*log_instance)
+    if (*log_instance && !log_format_has(format, "instance"))
         log_text_pair(text, "instance", slice_of(log_instance), false);
     log_text_pair(text, "module", slice_of(module), false);
     log_text_pair(text, "msg", slice_of(msg), true);
@@ -237,7 +238,7 @@ static void tell_left_out(int64_t second)
         uint64_t count = atomic_exchange(&site->left_out, 0);
         if (count == 0)
             continue;
-        begin(&text, line, site, LOG_LEVEL_WARN, "lines were left out: one place said too many at a time (setting log-repeats)");
+        begin(&text, line, site, LOG_LEVEL_WARN, "lines were left out: one place said too many at a time (setting log-repeats)", "");
         log_text_number(&text, "left_out", count);
         end(&text, LOG_LEVEL_WARN);
     }
@@ -250,7 +251,7 @@ void log_line(struct log_site *site, enum log_level level, const char *msg, cons
     int64_t second = clock_mono_ns() / INT64_C(1000000000);
     if (!site_enabled(site, level) || too_many(site, level, second))
         return;
-    begin(&text, line, site, level, msg);
+    begin(&text, line, site, level, msg, format);
     va_list args;
     va_start(args, format);
     log_text_pairs(&text, format, args);

@@ -151,8 +151,8 @@ class Degrade(DegradeTest):
 
     def logged(self):
         log = self.cluster.gateways[0].log()
-        self.assertIn('msg="breaker opens: requests for this service are refused" service=item reason="it does not answer"', log)
-        self.assertIn('msg="breaker closes: the service answers" service=item', log)
+        self.assertIn('msg="breaker opens: requests for this service are refused" for_service=item reason="it does not answer"', log)
+        self.assertIn('msg="breaker closes: the service answers" for_service=item', log)
         self.assertNotIn("service=compute", log)
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 
+import http_client
 from processes import ROOT
 
 SAMPLE = re.compile(r'^([a-z_:][a-z0-9_:]*)(?:\{(.*)\})? (\S+)$')
@@ -48,6 +49,11 @@ class Page:
         found = self.all(name, **labels)
         assert len(found) == 1, f"{name} {labels}: {found}"
         return found[0]
+
+
+def admin_of(process):
+    """An HTTP client of its operators' listener: the second line of its ready file."""
+    return http_client.Http(int(process.ready_path.read_text().splitlines()[1].rsplit(":", 1)[1]))
 
 
 def scrape(http, **headers):
