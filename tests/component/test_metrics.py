@@ -65,7 +65,7 @@ class Metrics(ClusterTest):
                 http.close()
 
     def test_the_table_is_the_truth(self):
-        """deploy/METRICS.md has each family of the code with its type, its meaning and its labels, and no other."""
+        """deploy/monitoring/METRICS.md has each family of the code with its type, its meaning and its labels, and no other."""
         self.use()
         rows = metrics.documented()
         for kind, group in KINDS.items():

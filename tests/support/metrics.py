@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading metrics pages in tests, promtool, and the table of metrics in deploy/METRICS.md."""
+"""Reading metrics pages in tests, promtool, and the table of metrics in deploy/monitoring/METRICS.md."""
 
 import re
 import shutil
@@ -75,9 +75,9 @@ def run_promtool(*arguments, text=None):
 
 
 def documented():
-    """The rows of deploy/METRICS.md: name -> (type, labels, kinds of process, meaning)."""
+    """The rows of deploy/monitoring/METRICS.md: name -> (type, labels, kinds of process, meaning)."""
     rows = {}
-    for line in (ROOT / "deploy/METRICS.md").read_text().splitlines():
+    for line in (ROOT / "deploy/monitoring/METRICS.md").read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if len(cells) == 5 and re.fullmatch(r"`[a-z_]+`", cells[0]):
             labels = set(re.findall(r"`([a-z_]+)`", cells[2]))
