@@ -124,6 +124,20 @@ static void a_log_made_anew(void **unused)
     assert_int_equal(backlog_wait_ms(&backlog, 0), 0);
 }
 
+static void what_is_behind(void **unused)
+{
+    struct backlog backlog = {0};
+    assert_int_equal(backlog_behind(&backlog, 0), -1);
+    backlog_note(&backlog, 0, 5, 5, true, S);
+    assert_int_equal(backlog_behind(&backlog, 0), 0);
+    backlog_note(&backlog, 0, 5, 7, true, 2 * S);
+    assert_int_equal(backlog_behind(&backlog, 0), 2);
+    backlog_note(&backlog, 0, 9, 7, true, 3 * S); /* committed after the end was asked for */
+    assert_int_equal(backlog_behind(&backlog, 0), 0);
+    backlog_forget(&backlog, 0);
+    assert_int_equal(backlog_behind(&backlog, 0), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,7 +145,7 @@ int main(void)
         cmocka_unit_test(time_without_work_does_not_count), cmocka_unit_test(a_burst_after_little),
         cmocka_unit_test(nobody_works_at_it),
         cmocka_unit_test(it_stands_still_beside_a_long_one), cmocka_unit_test(it_stands_still_and_nobody_asks),
-        cmocka_unit_test(it_goes_away), cmocka_unit_test(a_log_made_anew),
+        cmocka_unit_test(it_goes_away), cmocka_unit_test(a_log_made_anew), cmocka_unit_test(what_is_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
