@@ -63,7 +63,7 @@ static double counted(const _Atomic uint64_t *counter)
 /* Statuses from 500 on are errors of the server's, by the conventions; so is no answer at all. */
 static void write_request(struct metrics_page *page, const struct metrics_histogram *histogram, struct measures_key key, bool tls)
 {
-    char status[8] = "";
+    char status[12] = "";
     const char *method = key.method == METHOD_OTHER ? "_OTHER" : request_method_name(key.method);
     if (key.status > 0)
         snprintf(status, sizeof(status), "%d", key.status);
