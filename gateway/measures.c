@@ -45,5 +45,7 @@ void measures_replied(struct measures *measures, const struct exchange *x, size_
         return;
     metrics_observe(&hops[MEASURES_RECEIVE], x->sent_ns - x->started_ns);
     metrics_observe(&hops[MEASURES_ROUND_TRIP], x->ended_ns - x->sent_ns);
+    if (x->part_count == 1 && x->parts[0].worked_us > 0)
+        metrics_observe(&hops[MEASURES_WORK], x->parts[0].worked_us * 1000);
     metrics_observe(&hops[MEASURES_ANSWER], now_ns - x->ended_ns);
 }

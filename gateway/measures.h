@@ -3,7 +3,8 @@
  * What a gateway measures of requests: by route, method and status, and by hop. Any thread adds; metrics.h of this folder shows.
  *
  * A request's hops: `receive` from its head until its command is handed to the producer; `round_trip` from there until its last reply is
- * read (the worker's part of it is the worker's to show); `answer` from there until its HTTP thread has the answer ready.
+ * read; of that, `work` is what the worker's reply says its handler took, where it says so; `answer` from there until its HTTP thread has
+ * the answer ready.
  */
 #ifndef ROUNDTRIP_GATEWAY_MEASURES_H
 #define ROUNDTRIP_GATEWAY_MEASURES_H
@@ -11,7 +12,7 @@
 #include "exchange.h"
 #include "metrics.h"
 
-enum measures_hop { MEASURES_RECEIVE, MEASURES_ROUND_TRIP, MEASURES_ANSWER, MEASURES_HOPS };
+enum measures_hop { MEASURES_RECEIVE, MEASURES_ROUND_TRIP, MEASURES_WORK, MEASURES_ANSWER, MEASURES_HOPS };
 
 /** Zero-initialised is empty. */
 struct measures {

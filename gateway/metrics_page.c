@@ -14,7 +14,7 @@ static const struct metrics_family active = {"http_server_active_requests", METR
 static const struct metrics_family connections = {"roundtrip_http_connections", METRICS_GAUGE, "Open connections of clients.", {NULL}};
 static const struct metrics_family hops = {
     "roundtrip_request_hop_duration_seconds", METRICS_HISTOGRAM,
-    "Requests that were answered by a worker, hop by hop: receive, round_trip, answer.", {"roundtrip_service", "roundtrip_hop"}};
+    "Requests that were answered by a worker, hop by hop: receive, round_trip (of it: work), answer.", {"roundtrip_service", "roundtrip_hop"}};
 static const struct metrics_family pending = {"roundtrip_pending_requests", METRICS_GAUGE, "Requests that wait for a worker.", {NULL}};
 static const struct metrics_family pending_max = {
     "roundtrip_pending_requests_limit", METRICS_GAUGE, "How many may (setting max-pending).", {NULL}};
@@ -91,7 +91,7 @@ static void write_requests(const struct metrics_sources *from, struct metrics_pa
 
 static void write_hops(const struct metrics_sources *from, struct metrics_page *page)
 {
-    static const char *const names[MEASURES_HOPS] = {"receive", "round_trip", "answer"};
+    static const char *const names[MEASURES_HOPS] = {"receive", "round_trip", "work", "answer"};
     metrics_family(page, &hops);
     for (size_t s = 0; s < from->link->service_count; s++) {
         for (int hop = 0; hop < MEASURES_HOPS; hop++)
