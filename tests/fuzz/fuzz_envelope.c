@@ -12,6 +12,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "result.h"
+
 static const char *const names[] = {
     "ce_type",
     "ce_id",
@@ -48,6 +50,9 @@ static const char *const names[] = {
     "ce_commandoffset",
     "ce_authtype",
     "ce_authid",
+    "reply-result",
+    "result-bytes",
+    "result-parts",
 };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
@@ -130,6 +135,21 @@ static void check_reply(const struct record *rec)
            slice_equal(reply.command_id, back.command_id));
 }
 
+static void check_result(struct slice text)
+{
+    struct result result, back;
+    char again[RESULT_TEXT_MAX], name[RESULT_PART_SIZE];
+    if (!result_read(text, &result))
+        return;
+    assert(result_parts(&result) >= 1 && result_parts(&result) <= RESULT_PARTS_MAX);
+    size_t len = result_write(&result, again);
+    bool good = result_read(slice_make(again, len), &back);
+    assert(good && back.bytes == result.bytes && back.hash == result.hash && slice_equal(back.parts_id, result.parts_id));
+    assert(slice_equal(back.media_type, result.media_type) && back.at == result.at && back.part_bytes == result.part_bytes);
+    if (result.parts_id.p)
+        assert(result_part_name(result.parts_id, result_parts(&result) - 1, name) < RESULT_PART_SIZE);
+}
+
 static void check_event(const struct record *rec)
 {
     struct event ev, back;
@@ -145,6 +165,8 @@ static void check_event(const struct record *rec)
     assert(ev.status == back.status && ev.version == back.version && ev.exists == back.exists);
     assert(ev.binding == back.binding && ev.command_partition == back.command_partition);
     assert(ev.command_offset == back.command_offset && slice_equal(ev.command_id, back.command_id));
+    assert(slice_equal(ev.result, back.result) && slice_equal(ev.auth_id, back.auth_id));
+    check_result(ev.result);
     assert(slice_equal(ev.reply_body, back.reply_body) && slice_equal(ev.fingerprint, back.fingerprint));
 }
 
@@ -173,6 +195,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_reply(&rec);
     check_event(&rec);
     assert(envelope_claim_of(&rec).len <= 64);
+    assert(envelope_part_of(rec.key).len < RESULT_PART_SIZE);
+    assert(envelope_id_time_ms(rec.key) >= 0);
+    check_result(rec.value);
     for (size_t i = 0; i < used; i++)
         free(owned[i]);
     return 0;

@@ -14,6 +14,7 @@
 #include "list.h"
 #include "routes.h"
 #include "rules.h"
+#include "timeline.h"
 
 static struct slice take_until(struct slice *rest, char separator)
 {
@@ -128,6 +129,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_refusal(&answer);
     if (list_merge(pages, 2, 10, &out))
         assert(out.len > 0);
+    buf_clear(&out);
+    pages[1] = SLICE("{\"computations\":[{\"operation\":\"Y29tcHV0ZQpjCms\",\"time\":\"1970-01-01T00:00:00.001Z\"}],\"until\":null}");
+    if (timeline_merge(pages, 2, 10, &out))
+        assert(out.len > 0);
+    (void)timeline_is_cursor(text);
     check_staleness(&req);
     (void)syntax_etag_listed(request_header(&req, "If-None-Match"), SLICE("\"1\""));
     buf_done(&out);

@@ -31,6 +31,10 @@ static void paths_find_their_row(void **unused)
         {"DELETE", "/items/-1", "item.delete"},
         {"POST", "/computations/", "compute.start"},
         {"GET", "/computations/abc", "compute.get"},
+        {"DELETE", "/computations/abc", "compute.cancel"},
+        {"GET", "/computations/", "compute.list"},
+        {"GET", "/operations/abc/result", "result"},
+        {"HEAD", "/operations/abc/result", "result"},
         {"GET", "/heavy_computation/", "compute.start"},
         {"GET", "/operations/abc", "operation"},
         {"DELETE", "/operations/abc", "cancel"},
@@ -89,7 +93,7 @@ static void a_wrong_method_learns_the_right_ones(void **unused)
     buf_clear(&text);
     assert_null(type_of("BREW", "/computations", &allowed));
     routes_allow(allowed, &text);
-    assert_slice(buf_slice(&text), "POST, OPTIONS");
+    assert_slice(buf_slice(&text), "GET, HEAD, POST, OPTIONS");
     buf_done(&text);
 }
 

@@ -28,6 +28,9 @@ static struct event random_event(void)
         .location = random_slice(),
         .content_type = random_slice(),
         .retry_after = random_slice(),
+        .result = random_slice(),
+        .auth_type = random_slice(),
+        .auth_id = random_slice(),
         .time = random_slice(),
         .traceparent = random_slice(),
     };
@@ -60,10 +63,41 @@ static void events_come_back_as_they_were(void **state)
         assert_slice(back.location, ev.location);
         assert_slice(back.content_type, ev.content_type);
         assert_slice(back.retry_after, ev.retry_after);
+        assert_slice(back.result, ev.result);
+        assert_slice(back.auth_type, ev.auth_type);
+        assert_slice(back.auth_id, ev.auth_id);
         assert_slice(back.time, ev.time);
         assert_slice(back.traceparent, ev.traceparent);
         assert_slice(back.tracestate, ev.tracestate);
     }
+}
+
+static void a_part_of_a_result(void **state)
+{
+    struct headers headers;
+    struct slice name;
+    struct tombstone tombstone;
+    envelope_encode_part(SLICE("c1"), SLICE("image/png"), SLICE("2026-01-31T12:00:00.000Z"), &headers);
+    struct record rec = record_of(&headers, SLICE("__part/019374a1-0000-7000-8000-000000000000/00001"), SLICE("\0\1"));
+    assert_true(envelope_decode_part(&rec, &name));
+    assert_slice(name, SLICE("019374a1-0000-7000-8000-000000000000/00001"));
+    assert_slice(record_header(&rec, "ce_claim"), SLICE("c1"));
+    assert_slice(record_header(&rec, "content-type"), SLICE("image/png"));
+    assert_true(envelope_key_reserved(rec.key));
+    assert_int_equal(envelope_id_time_ms(name), 0x019374a10000);
+    assert_int_equal(envelope_id_time_ms(SLICE("not-one-of-them")), 0);
+    assert_int_equal(envelope_id_time_ms(SLICE("019374a1-0000-8")), 0);
+    assert_int_equal(envelope_id_time_ms(SLICE("")), 0);
+    rec.value = SLICE_NONE;
+    assert_false(envelope_decode_part(&rec, &name));
+    assert_true(envelope_decode_tombstone(&rec, &tombstone));
+    assert_slice(tombstone.part, SLICE("019374a1-0000-7000-8000-000000000000/00001"));
+    assert_null(tombstone.attempts_of.p);
+    rec.value = SLICE("x");
+    rec.key = SLICE("__part/longer-than-the-name-of-a-part-can-be-so-it-is-none");
+    assert_false(envelope_decode_part(&rec, &name));
+    rec.key = SLICE("__part/");
+    assert_false(envelope_decode_part(&rec, &name));
 }
 
 static const struct event sample_event = {.type = {"item.deleted", 12},
@@ -216,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_come_back_as_they_were),
+        cmocka_unit_test(a_part_of_a_result),
         cmocka_unit_test(an_event_has_these_headers),
         cmocka_unit_test(events_are_checked),
         cmocka_unit_test(tombstones_tell_whose_they_are),

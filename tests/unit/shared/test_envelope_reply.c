@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "messages.h"
+#include "result.h"
 
 static void replies_come_back_as_they_were(void **state)
 {
@@ -27,9 +28,14 @@ static void replies_come_back_as_they_were(void **state)
             .content_type = random_slice(),
             .replayed = random_bool(),
             .worked_us = random_bool() ? (int64_t)(random_next() >> random_below(64) >> 14) : 0,
+            .result_bytes = -1,
             .traceparent = random_slice(),
             .body = random_slice(),
         };
+        if (random_bool()) {
+            reply.result_bytes = random_int(RESULT_BYTES_MAX);
+            reply.result_parts = 1 + random_int(RESULT_PARTS_MAX - 1);
+        }
         reply.tracestate = reply.traceparent.p ? random_slice() : SLICE_NONE;
         struct reply back;
         envelope_encode_reply(&reply, &headers);
@@ -45,6 +51,8 @@ static void replies_come_back_as_they_were(void **state)
         assert_slice(back.content_type, reply.content_type);
         assert_int_equal(back.replayed, reply.replayed);
         assert_int_equal(back.worked_us, reply.worked_us);
+        assert_int_equal(back.result_bytes, reply.result_bytes);
+        assert_int_equal(back.result_parts, reply.result_parts);
         assert_slice(back.traceparent, reply.traceparent);
         assert_slice(back.tracestate, reply.tracestate);
         assert_slice(back.body, reply.body);
