@@ -28,7 +28,7 @@ class Errors(ClusterTest):
         for method, path, allowed in (("PATCH", "/items/1", "GET, HEAD, PUT, DELETE, OPTIONS"),
                                       ("DELETE", "/items/", "GET, HEAD, POST, OPTIONS"),
                                       ("POST", "/heavy_computation/", "GET, HEAD, OPTIONS"),
-                                      ("PUT", "/computations/", "POST, OPTIONS"), ("POST", "/health/live", "GET, HEAD, OPTIONS")):
+                                      ("PUT", "/computations/", "GET, HEAD, POST, OPTIONS"), ("POST", "/health/live", "GET, HEAD, OPTIONS")):
             with self.subTest(method=method, path=path):
                 response = c.request(method, path)
                 self.assertProblem(response, 405)
