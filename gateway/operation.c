@@ -132,6 +132,8 @@ void operation_finish_result(const struct request *req, const struct draft *draf
     const struct received *part = &parts[0];
     if (part->status == 200 && part->result_parts > 0) {
         answer_reply(ret_answer, part, true, request_header(req, "If-None-Match"));
+        if (part->result_bytes == 0 && ret_answer->status == 200)
+            ret_answer->status = 204; /* as the write itself was answered */
     } else if (operation_is_open(part) && is_document(part)) {
         operation_finish(req, draft, parts, count, ret_answer);
         ret_answer->status = 202;

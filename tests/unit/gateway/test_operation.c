@@ -143,13 +143,41 @@ static void the_answer_gets_its_id(void **unused)
     answer_done(&answer);
 }
 
+static void a_result_is_given_as_it_is(void **unused)
+{
+    static struct request req;
+    struct answer answer = {0};
+    struct received part = {.status = 200, .body = SLICE("png"), .content_type = SLICE("image/png"), .etag = SLICE("\"1\""), .result_bytes = 3, .result_parts = 1};
+    make_request(&req, "GET", "/operations/aXRl/result");
+    operation_finish_result(&req, NULL, &part, 1, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_string_equal(answer_find(&answer, "Content-Type"), "image/png");
+    assert_true(body_has(&answer, "png"));
+    part = (struct received){.status = 200, .body = SLICE(""), .content_type = SLICE("application/json"), .etag = SLICE("\"2\""), .result_parts = 1};
+    operation_finish_result(&req, NULL, &part, 1, &answer);
+    assert_int_equal(answer.status, 204);
+    assert_null(answer_find(&answer, "Content-Type"));
+    assert_non_null(answer_find(&answer, "ETag"));
+    part = (struct received){.status = 200, .body = SLICE("{\"state\":\"failed\",\"status\":409,\"result\":{\"status\":409}}")};
+    operation_finish_result(&req, NULL, &part, 1, &answer);
+    assert_int_equal(answer.status, 409);
+    assert_string_equal(answer_find(&answer, "Content-Type"), "application/problem+json");
+    assert_true(body_has(&answer, "{\"status\":409}"));
+    part = (struct received){.status = 202, .body = SLICE("{\"state\":\"running\"}")};
+    operation_finish_result(&req, NULL, &part, 1, &answer);
+    assert_int_equal(answer.status, 202);
+    assert_non_null(answer_find(&answer, "Retry-After"));
+    request_done(&req);
+    answer_done(&answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_go_both_ways),            cmocka_unit_test(anybody_can_write_one),
         cmocka_unit_test(others_are_none),             cmocka_unit_test(accepted_says_where_to_look),
         cmocka_unit_test(the_question_goes_to_its_service), cmocka_unit_test(the_answer_gets_its_id),
-        cmocka_unit_test(keys_of_others_are_not_told_about),
+        cmocka_unit_test(keys_of_others_are_not_told_about), cmocka_unit_test(a_result_is_given_as_it_is),
     };
     return cmocka_run_group_tests_name("operation", tests, NULL, NULL);
 }
