@@ -41,10 +41,25 @@ function curl(req) {
     return parts.join(" \\\n  ");
 }
 
-function picture(text) {
+const isPicture = (answer) => (answer.headers.get("content-type") || "").startsWith("image/");
+
+/** As text: the page's policy lets no other address be one of a picture. */
+function dataUrl(blob) {
+    return new Promise((resolve, reject) => {
+        const reader = new FileReader();
+        reader.onload = () => resolve(reader.result);
+        reader.onerror = () => reject(reader.error);
+        reader.readAsDataURL(blob);
+    });
+}
+
+const picture = async (answer) => el("img", { class: "picture", alt: "The picture of this result", src: await dataUrl(await answer.blob()) });
+
+/** Where the picture is that an answer links to. */
+function linked(text) {
     try {
-        const { media_type, base64 } = JSON.parse(text).result;
-        return media_type === "image/png" && base64 ? el("img", { class: "picture", alt: "The picture of this result", src: "data:image/png;base64," + base64 }) : null;
+        const { media_type, href } = JSON.parse(text).result;
+        return media_type.startsWith("image/") && href.startsWith("/operations/") ? href : null;
     } catch {
         return null;
     }
@@ -68,14 +83,12 @@ async function send(req, result, stop) {
     const answer = await fetch(req.url, { method: req.method, headers: { ...req.headers, ...credential.headers() }, body: req.body, signal: stop, cache: "no-store" });
     status.replaceChildren(el("b", { class: answer.ok ? "good" : "bad" }, answer.status + " " + answer.statusText), ` after ${Math.round(performance.now() - began)} ms`);
     result.append(el("pre", { class: "quiet" }, [...answer.headers].map(([name, value]) => name + ": " + value).join("\n")), pre);
+    if (isPicture(answer)) return pre.replaceWith(await picture(answer));
     const text = answer.body ? await readInto(answer, pre) : "";
     pre.textContent = pretty(text);
     pre.hidden = text === "";
-    const shown = picture(text);
-    if (shown) {
-        pre.textContent = pretty(text).replace(/("base64": ")[^"]*/, "$1…");
-        result.append(shown);
-    }
+    const href = linked(text), linkedAnswer = href && (await fetch(href, { headers: credential.headers(), signal: stop }));
+    if (linkedAnswer && isPicture(linkedAnswer)) result.append(await picture(linkedAnswer));
     const location = answer.headers.get("location");
     if (location) result.append(el("p", { class: "small" }, "It goes on at ", el("code", {}, location), ": see ", el("a", { href: "#getOperation" }, "How far is it?")));
 }
