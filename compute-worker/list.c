@@ -5,13 +5,12 @@
 #include <inttypes.h>
 
 #include "clock.h"
-#include "json.h"
 #include "operation_id.h"
 #include "utf8.h"
 
-static const struct json_member members[] = {
+const struct json_member list_members[LIST_MEMBERS] = {
     {"limit", JSON_INT64, false, 1, LIST_MAX},
-    {"state", JSON_STRING, false, 1, 16},
+    {"state", JSON_STRING, false, 0, 0}, /* read_state() */
     {"after", JSON_STRING, false, 1, OPERATION_ID_MAX + 32},
 };
 
@@ -60,7 +59,7 @@ static bool read_query(const struct call *call, struct query *ret_query, struct 
     bool good = false;
     if (!body)
         decide_problem(ret_decision, 422, "The body is not valid JSON: %s", error.text);
-    else if (!json_members_check(body, members, sizeof(members) / sizeof(members[0]), &error))
+    else if (!json_members_check(body, list_members, LIST_MEMBERS, &error))
         decide_problem(ret_decision, 422, "%s", error.text);
     else if (!read_state(json_member_string(body, "state"), &ret_query->wanted))
         decide_problem(ret_decision, 422, "member \"state\" must be one of: pending, running, succeeded, failed");

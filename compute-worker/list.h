@@ -12,6 +12,7 @@
 #ifndef ROUNDTRIP_COMPUTE_LIST_H
 #define ROUNDTRIP_COMPUTE_LIST_H
 
+#include "json.h"
 #include "worker/service.h"
 
 #define LIST_MAX       100
@@ -19,6 +20,10 @@
 #define LIST_BYTES_MAX (512 * 1024)
 /** Commands that one question looks at, at most: others wait meanwhile. */
 #define LIST_LOOKS_MAX 1000
+
+/** The body's members. */
+#define LIST_MEMBERS 3
+extern const struct json_member list_members[LIST_MEMBERS];
 
 handler_fn list_handle;
 

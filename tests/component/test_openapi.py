@@ -106,7 +106,7 @@ class Documents(ClusterTest):
         short = {"__dlq.errors" + name for name in (".topic", ".partition", ".offset", ".group", ".delivery.count")}
         self.assertEqual({name for name in told if name not in names} - short, set())
         rows = re.findall(r"^\| (`[^|]+) \|", text.split("### Commands")[1].split("###")[0], re.M)
-        wanted = {name for row in rows for name in re.findall(r"`([^`]+)`", row)} - {"<service>.operation", "<service>.cancel"}
+        wanted = {name for row in rows for name in re.findall(r"`([^`]+)`", row)} - {"<service>.operation", "<service>.result", "<service>.cancel"}
         self.assertEqual(wanted - told, set())
 
 

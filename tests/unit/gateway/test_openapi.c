@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* openapi.json and the table of routes say the same: every row, and every status that a row can be answered with. */
+#include "computations.h"
 #include "routes.h"
 #include "web.h"
 
@@ -119,7 +120,7 @@ static const int of_bodies[] = {415, 422, 0};                  /* rules.c, json_
 /* Of single rows: their handlers and finish functions. */
 static const struct {
     const char *type; /* NULL: of local ones */
-    int list[8];
+    int list[9];
 } of_types[] = {
     {"item.create", {200}},
     {"item.list", {200, 422}},
@@ -128,7 +129,10 @@ static const struct {
     {"item.delete", {204, 404}},
     {"compute.start", {200}},
     {"compute.get", {200, 304, 404, 422}},
+    {"compute.list", {200, 422}},
+    {"compute.cancel", {202, 403, 404, 409, 422}}, /* inquire.c */
     {"operation", {200, 404}},
+    {"result", {200, 202, 204, 304, 404, 409, 412, 422}}, /* a write that has failed: its own status */
     {"cancel", {202, 404, 409}},
 };
 
@@ -198,18 +202,24 @@ static void errors_are_problems(void **unused)
 
 /* ---- what comes with a request ---- */
 
-static bool takes(const struct route *route, const char *header)
+/* NULL: it takes none of that name. */
+static struct json_object *parameter_of(const struct route *route, const char *name)
 {
     struct json_object *lists[] = {json_object_object_get(operation_of(route), "parameters"),
                                    json_object_object_get(path_item(route->pattern), "parameters")};
     for (size_t k = 0; k < COUNT(lists); k++) {
         for (size_t i = 0; lists[k] && i < json_object_array_length(lists[k]); i++) {
             struct json_object *parameter = described_follow(doc, json_object_array_get_idx(lists[k], i));
-            if (strcmp(json_object_get_string(json_object_object_get(parameter, "name")), header) == 0)
-                return true;
+            if (strcmp(json_object_get_string(json_object_object_get(parameter, "name")), name) == 0)
+                return parameter;
         }
     }
-    return false;
+    return NULL;
+}
+
+static bool takes(const struct route *route, const char *name)
+{
+    return parameter_of(route, name) != NULL;
 }
 
 static void requests_are_described(void **unused)
@@ -221,12 +231,30 @@ static void requests_are_described(void **unused)
         struct json_object *op = operation_of(route), *security;
         assert_int_equal(takes(route, "Idempotency-Key"), route->write);
         assert_int_equal(takes(route, "If-Match"), route->write);
+        assert_int_equal(takes(route, "If-None-Match"), json_object_object_get_ex(json_object_object_get(op, "responses"), "304", NULL));
+        assert_int_equal(takes(route, "Cache-Control"), route->copied || route->reused);
         assert_int_equal(takes(route, "Request-Timeout"), !route->local);
         assert_int_equal(takes(route, "id"), strstr(route->pattern, "{id}") != NULL);
         assert_int_equal(json_object_object_get_ex(op, "requestBody", NULL), routes_takes_body(route));
         bool open = json_object_object_get_ex(op, "security", &security) && json_object_array_length(security) == 0;
         assert_int_equal(open, route->open);
     }
+}
+
+static int64_t limit_of_list(const char *word)
+{
+    for (size_t i = 0; i < routes_public.count; i++) {
+        const struct route *route = &routes_public.rows[i];
+        if (route->type && strcmp(route->type, "compute.list") == 0)
+            return json_object_get_int64(json_object_object_get(json_object_object_get(parameter_of(route, "limit"), "schema"), word));
+    }
+    return -1;
+}
+
+static void pages_are_bounded_as_they_are_checked(void **unused)
+{
+    assert_int_equal(limit_of_list("maximum"), COMPUTATIONS_LIST_MAX);
+    assert_int_equal(limit_of_list("default"), COMPUTATIONS_LIST_DEFAULT);
 }
 
 static void versions_are_the_programs(void **unused)
@@ -243,7 +271,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_row_is_described), cmocka_unit_test(every_operation_is_a_row), cmocka_unit_test(every_status_is_described),
-        cmocka_unit_test(errors_are_problems),    cmocka_unit_test(requests_are_described),   cmocka_unit_test(versions_are_the_programs),
+        cmocka_unit_test(errors_are_problems),    cmocka_unit_test(requests_are_described),   cmocka_unit_test(pages_are_bounded_as_they_are_checked),
+        cmocka_unit_test(versions_are_the_programs),
     };
     return cmocka_run_group_tests(tests, open_doc, close_doc);
 }

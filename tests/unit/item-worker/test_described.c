@@ -45,7 +45,7 @@ static void every_operation_is_a_message(void **unused)
         (void)key;
         described += strncmp(json_object_get_string(json_object_object_get(message, "name")), "item.", 5) == 0;
     }
-    assert_int_equal(described, found + 3); /* item.operation, item.cancel and its event */
+    assert_int_equal(described, found + 4); /* item.operation, item.result, item.cancel and its event */
     json_object_put(doc);
 }
 
