@@ -6,7 +6,7 @@ import threading
 
 from cluster import BreakingTest, ClusterTest
 from http_client import Http
-from kafka_client import Direct
+from kafka_client import Direct, Watch
 from pictures import LARGE, VIEW, check_png, operation
 from processes import SANITIZED, SLACK
 
@@ -171,6 +171,23 @@ class Reused(ClusterTest):
 
 
 class Few(BreakingTest):
+    def test_parts_follow_from_what_a_record_may_be(self):
+        cluster = self.start(item_workers=0, worker_environment={"ROUNDTRIP_KAFKA_MESSAGE_MAX_BYTES": "20000"})
+        view = {**LARGE, "width": 480, "height": 270, "max_iterations": 500}
+        result = cluster.http(0, 60 * SLACK).post("/computations/", {"kind": "mandelbrot", "params": view}, Prefer="wait=30").json()["result"]
+        self.assertGreater(result["bytes"], 50_000)
+        check_png(self, cluster.http(0, 60 * SLACK).get(result["href"]).body, 480, 270)
+        parts = [r for r in self.all_events(cluster) if (r.key or b"").startswith(b"__part/")]
+        self.assertEqual([len(r.value) for r in parts], [10_000] * (result["bytes"] // 10_000) + [result["bytes"] % 10_000])
+
+    @staticmethod
+    def all_events(cluster):
+        log = Watch(cluster.bootstrap, "compute.events", from_beginning=True)
+        while not any((r.text("reply-result") or "").count("/") > 1 for r in log.seen):
+            log.poll(1)
+        log.close()
+        return log.seen
+
     def test_only_so_many_are_sent_at_once(self):
         cluster = self.start(gateway_flags=["--results", "1", "--deadline", "60s", "--idle-timeout", "5s"])
         http = cluster.http(0, 60 * SLACK)
