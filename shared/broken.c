@@ -11,7 +11,7 @@ static const char *const names[BROKEN_RULES] = {
     [BROKEN_EARLY_ANSWER] = "early-answer",    [BROKEN_NO_CONTIGUITY] = "no-contiguity",
     [BROKEN_NO_DEDUPE] = "no-dedupe",          [BROKEN_EARLY_READ] = "early-read",
     [BROKEN_SILENT_EXPIRY] = "silent-expiry",  [BROKEN_NO_REPAIR] = "no-repair",
-    [BROKEN_EARLY_FINISH] = "early-finish",
+    [BROKEN_EARLY_FINISH] = "early-finish",    [BROKEN_DECIDED_TWICE] = "decided-twice",
 };
 
 #define UNREAD (~0U)

@@ -18,6 +18,7 @@ enum broken_rule {
     BROKEN_SILENT_EXPIRY, /* "silent-expiry": an expired write leaves no event */
     BROKEN_NO_REPAIR,     /* "no-repair": what void records hide is not appended again */
     BROKEN_EARLY_FINISH,  /* "early-finish": an offset may be committed before its command was answered */
+    BROKEN_DECIDED_TWICE, /* "decided-twice": a record that was told "not now" is decided anew when it is delivered again */
     BROKEN_RULES,
 };
 

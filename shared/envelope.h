@@ -109,6 +109,7 @@ struct event {
     int64_t version;    /* of the entity; 0: it never was */
     bool exists;        /* false: deleted, or never was; the state is empty. Implies version > 0 */
     bool binding;       /* false: the outcome says "not now" and the same id may be tried again */
+    struct slice dead_class; /* present: the command became a dead letter of that class after this event */
     struct slice state; /* the record's value */
     struct slice reply_body; /* present where the answer's body is not the state */
     struct slice location, content_type, retry_after; /* of the answer */

@@ -26,6 +26,7 @@ static const struct field event_fields[] = {
     FIELD("ce_commandpartition", event_wire, partition),
     FIELD("ce_commandoffset", event_wire, offset),
     FIELD("ce_binding", event_wire, binding),
+    FIELD("ce_deadletter", event_wire, ev.dead_class),
     FIELD("reply-body", event_wire, ev.reply_body),
     FIELD("reply-content-type", event_wire, ev.content_type),
     FIELD("reply-location", event_wire, ev.location),

@@ -53,11 +53,13 @@ struct state_outcome {
     int64_t version;
     bool exists;
     int64_t time_ms; /* wall clock of the event */
+    int64_t command_offset; /* of the record that it is the outcome of; -1: not known */
     struct slice body, content_type, location;
     struct slice result; /* where it is, when that is not the whole body: result.h; absent: it is */
     struct slice key;    /* the entity's; state_apply() does not need it */
     struct slice owner;  /* who asked; absent: nobody who is known */
     struct slice type;   /* of the event: struct event */
+    struct slice dead_class; /* present: it became a dead letter of that class */
 };
 
 /** One record of the log, as it changes the copy. */

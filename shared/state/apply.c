@@ -68,6 +68,7 @@ static int put_outcome(struct state *state, MDB_txn *txn, struct slice id,
 {
     struct outcome_head head = {.version = outcome->version,
                                 .time_ms = outcome->time_ms,
+                                .command_offset = outcome->command_offset,
                                 .status = outcome->status,
                                 .binding = outcome->binding,
                                 .exists = outcome->exists,
@@ -78,9 +79,10 @@ static int put_outcome(struct state *state, MDB_txn *txn, struct slice id,
                                 .result_len = (uint32_t)outcome->result.len,
                                 .key_len = (uint32_t)key.len,
                                 .owner_len = (uint32_t)outcome->owner.len,
-                                .type_len = (uint32_t)outcome->type.len};
+                                .type_len = (uint32_t)outcome->type.len,
+                                .dead_class_len = (uint32_t)outcome->dead_class.len};
     const struct slice parts[] = {outcome->fingerprint, outcome->body, outcome->content_type, outcome->location,
-                                  outcome->result, key, outcome->owner, outcome->type};
+                                  outcome->result, key, outcome->owner, outcome->type, outcome->dead_class};
     size_t size = sizeof(head);
     for (size_t i = 0; i < OUTCOME_TEXTS; i++)
         size += parts[i].len;

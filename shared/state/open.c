@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORMAT       "5"
+#define FORMAT       "6"
 #define MAP_INITIAL  (UINT64_C(256) << 20)
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 

@@ -59,7 +59,8 @@ static void read_outcome(MDB_val v, struct state_outcome *ret_outcome)
                                           .binding = head.binding,
                                           .exists = head.exists,
                                           .version = head.version,
-                                          .time_ms = head.time_ms};
+                                          .time_ms = head.time_ms,
+                                          .command_offset = head.command_offset};
     ret_outcome->fingerprint = slice_make(at, head.fingerprint_len);
     at += head.fingerprint_len;
     ret_outcome->body = slice_make(at, head.body_len);
@@ -70,6 +71,7 @@ static void read_outcome(MDB_val v, struct state_outcome *ret_outcome)
     ret_outcome->key = take_text(&at, head.key_len);
     ret_outcome->owner = take_text(&at, head.owner_len);
     ret_outcome->type = take_text(&at, head.type_len);
+    ret_outcome->dead_class = take_text(&at, head.dead_class_len);
 }
 
 bool state_find_outcome(struct state *state, struct slice command_id, struct state_outcome *ret_outcome)

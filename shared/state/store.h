@@ -62,12 +62,12 @@ struct attempts_entry {
 };
 
 /** Texts behind an outcome's fixed fields. */
-#define OUTCOME_TEXTS 8
+#define OUTCOME_TEXTS 9
 struct outcome_head {
-    int64_t version, time_ms;
+    int64_t version, time_ms, command_offset;
     int32_t status;
     uint8_t binding, exists;
-    uint32_t fingerprint_len, body_len, content_type_len, location_len, result_len, key_len, owner_len, type_len;
+    uint32_t fingerprint_len, body_len, content_type_len, location_len, result_len, key_len, owner_len, type_len, dead_class_len;
 };
 
 static inline MDB_val state_val(struct slice s)

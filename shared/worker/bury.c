@@ -13,6 +13,16 @@
 
 #define RESTART_NS (INT64_C(200) * CLOCK_NS_PER_MS)
 
+const char *bury_class(struct slice name)
+{
+    static const char *const classes[] = {"permanent", "exhausted", "crashed"};
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        if (slice_is(name, classes[i]))
+            return classes[i];
+    }
+    return NULL;
+}
+
 /* Sends the letter with as much of the command as work->omit leaves. */
 static int send_part(struct work *work)
 {

@@ -15,4 +15,7 @@ void bury(struct work *work, struct slice reason);
 /** What became of the letter. */
 void bury_delivered(struct work *work, const struct delivery *delivery);
 
+/** The static text of that class, of those that follow an event; NULL: it is none. */
+const char *bury_class(struct slice name);
+
 #endif

@@ -55,6 +55,8 @@ static struct state_change change_of(const struct work *work)
                     .version = work->answer.version,
                     .exists = work->exists,
                     .time_ms = work->event_time_ms,
+                    .command_offset = work->msg ? work->msg->rec.offset : -1,
+                    .dead_class = slice_of(work->bury ? work->bury : work->dead_class),
                     .body = work->answer.body,
                     .content_type = work->answer.content_type,
                     .result = slice_make(work->result_text, work->result_len),

@@ -32,6 +32,7 @@ void letters_event(struct work *work, struct headers *ret_headers, struct record
         .version = work->version,
         .exists = work->exists,
         .binding = work->binding,
+        .dead_class = slice_of(work->bury),
         .state = work->state,
         .reply_body = body_is_state ? SLICE_NONE : work->answer.body,
         .content_type = work->answer.content_type,

@@ -3,7 +3,9 @@
 #include "worker/repeat.h"
 
 #include "broken.h"
+#include "json.h"
 #include "problem.h"
+#include "worker/bury.h"
 #include "worker/partition.h"
 #include "worker/settle.h"
 
@@ -18,6 +20,8 @@ bool repeat_outcome(struct partition *p, struct slice id, struct state_outcome *
         .status = young->answer.status,
         .binding = young->binding,
         .version = young->answer.version,
+        .command_offset = young->msg ? young->msg->rec.offset : -1,
+        .dead_class = slice_of(young->bury ? young->bury : young->dead_class),
         .body = young->answer.body,
         .content_type = young->answer.content_type,
         .result = young->result_len ? slice_make(young->result_text, young->result_len) : SLICE_NONE};
@@ -40,17 +44,40 @@ static void replay_outcome(struct work *work, const struct state_outcome *outcom
     partition_answer_later(work);
 }
 
+/*
+ * Is the command over? One that was told "not now" may be sent again under its id and is new then; but a record that was told so, or
+ * stands before one that was, is not decided a second time when it is delivered again: its first owner may still answer reads, and
+ * would know nothing of it.
+ */
+static bool is_over(const struct work *work, const struct state_outcome *outcome)
+{
+    return outcome->binding || (outcome->command_offset >= work->msg->rec.offset && !broken(BROKEN_DECIDED_TWICE));
+}
+
+/* Its dead letter may have been lost with its worker, or be there twice. */
+static void bury_again(struct work *work, const struct state_outcome *outcome)
+{
+    work->bury = bury_class(outcome->dead_class);
+    if (!work->bury)
+        return;
+    buf_clear(&work->reason);
+    struct json_error error;
+    struct json_object *problem = json_parse_strict(outcome->body, &error);
+    buf_append_slice(&work->reason, problem ? json_member_string(problem, "detail") : SLICE("its reason was not kept"));
+    json_object_put(problem);
+}
+
 bool repeat_is_known(const struct work *work)
 {
     struct state_outcome outcome;
-    return work->op->kind == OPERATION_WRITE && repeat_outcome(work->partition, work->cmd.id, &outcome) && outcome.binding;
+    return work->op->kind == OPERATION_WRITE && repeat_outcome(work->partition, work->cmd.id, &outcome) && is_over(work, &outcome);
 }
 
 bool repeat_answer(struct work *work)
 {
     struct state_outcome outcome;
     envelope_fingerprint(&work->cmd, work->fingerprint);
-    if (!repeat_outcome(work->partition, work->cmd.id, &outcome) || !outcome.binding || broken(BROKEN_NO_DEDUPE))
+    if (!repeat_outcome(work->partition, work->cmd.id, &outcome) || !is_over(work, &outcome) || broken(BROKEN_NO_DEDUPE))
         return false; /* new, or it said "not now": the id is free */
     if (!slice_equal(outcome.fingerprint, slice_make(work->fingerprint, sizeof(work->fingerprint)))) {
         settle_problem(work, 422,
@@ -59,6 +86,8 @@ bool repeat_answer(struct work *work)
         partition_answer_later(work);
         return true;
     }
+    if (!outcome.binding)
+        bury_again(work, &outcome);
     replay_outcome(work, &outcome);
     return true;
 }

@@ -116,6 +116,8 @@ bool replay_change(struct partition *p, const struct record *rec, struct state_c
                                           .binding = event.binding,
                                           .exists = event.exists,
                                           .time_ms = time_ms,
+                                          .command_offset = event.command_offset,
+                                          .dead_class = event.dead_class,
                                           .body = event.reply_body.p ? event.reply_body : event.state,
                                           .content_type = event.content_type,
                                           .result = event.result,

@@ -279,6 +279,7 @@ static void condemn(struct work *work)
 {
     work->convicted = true;
     list_add(&work->partition->convicted, work);
+    envelope_fingerprint(&work->cmd, work->fingerprint);
     buf_clear(&work->reason);
     buf_printf(&work->reason, "the worker ended %d times while only this command was running", work->crashes);
     work->bury = "crashed";

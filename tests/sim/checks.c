@@ -23,6 +23,7 @@
 struct fact {
     int64_t offset, version;
     int64_t time_ms; /* when its writer decided: windows begin there */
+    int64_t command_offset; /* of the record it was decided for */
     int key, request, status;
     bool exists, removal;
     struct slice state, result;
@@ -101,6 +102,10 @@ static const struct fact *before(const struct history *h, const struct fact *fac
 static void count_effect(const struct fact *fact, bool effect, struct history *h)
 {
     struct request *request = clients_request(fact->request);
+    if (fact->same >= 0 && fact->time_ms - h->facts[fact->same].time_ms >= world.profile.dedupe_ms - SKEW_MS) {
+        request->bound = false; /* delivered once more after the window: an outage can be that long */
+        request->effects = 0;
+    }
     if (request->bound)
         sim_violation("command %d has an outcome and is worked on again at %lld", fact->request, (long long)fact->offset);
     request->bound = fact->status < 500;
@@ -170,6 +175,15 @@ static void check_parts(int32_t partition, const struct fact *fact, int64_t unti
     buf_done(&whole);
 }
 
+/* A record is decided once, however often it is delivered: its first owner may still answer reads and would know nothing of a second time. */
+static void check_once(const struct history *h, const struct fact *fact)
+{
+    for (int i = fact->same; i >= 0; i = h->facts[i].same) {
+        if (h->facts[i].command_offset == fact->command_offset && fact->time_ms - h->facts[i].time_ms < world.profile.dedupe_ms - SKEW_MS)
+            sim_violation("command %lld of %s was decided twice", (long long)fact->command_offset, clients_request(fact->request)->id);
+    }
+}
+
 void checks_event(int32_t partition, const struct entry *entry)
 {
     struct history *h = &histories[partition];
@@ -196,6 +210,7 @@ void checks_event(int32_t partition, const struct entry *entry)
     fact->version = event.version;
     fact->exists = event.exists;
     fact->status = event.status;
+    fact->command_offset = event.command_offset;
     fact->state = event.state;
     fact->request = event.command_id.p ? clients_request_of(event.command_id) : -1;
     fact->result = event.result;
@@ -209,6 +224,7 @@ void checks_event(int32_t partition, const struct entry *entry)
         sim_violation("event %lld is of a command nobody sent", (long long)fact->offset);
     if (fact->request >= 0)
         fact->same = clients_request(fact->request)->last_fact;
+    check_once(h, fact);
     check_chain(h, fact);
 }
 
@@ -296,6 +312,17 @@ static void check_inquiry(const struct request *request, const struct attempt *a
         sim_violation("%s is not known, after event %lld was seen", about->id, (long long)known->offset);
 }
 
+/* Only who sent a record that was told so, or stands before one that was, is told so again. */
+static void check_not_now(const struct request *request, int attempt, const struct reply *reply)
+{
+    const struct history *h = &histories[request->home];
+    for (int i = request->last_fact; i >= 0; i = h->facts[i].same) {
+        if (h->facts[i].status == reply->status && clients_attempt_before(request->home, attempt, h->facts[i].command_offset))
+            return;
+    }
+    sim_violation("\"not now\" is given as the outcome of %s", request->id);
+}
+
 void checks_reply(const struct record *rec)
 {
     struct reply reply;
@@ -314,7 +341,7 @@ void checks_reply(const struct record *rec)
     tally.replayed += reply.replayed;
     tally.expired += reply.status == 504;
     if (reply.replayed && reply.status >= 500)
-        sim_violation("\"not now\" is given as the outcome of %s", request->id);
+        check_not_now(request, number, &reply);
     if (attempt->imposter) {
         if (reply.status != 422)
             sim_violation("another command under the id %s is answered %d", request->id, reply.status);

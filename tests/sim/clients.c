@@ -23,6 +23,7 @@ static struct request requests[REQUESTS_MAX];
 static struct attempt attempts[ATTEMPTS_MAX];
 static int request_count, attempt_count;
 static int position[SIM_PARTITIONS][POSITIONS]; /* the request of a command record */
+static int position_attempt[SIM_PARTITIONS][POSITIONS];
 static struct client {
     int request; /* -1: none */
 } clients[CLIENTS];
@@ -63,6 +64,13 @@ int clients_request_of(struct slice id)
     return position[partition][offset];
 }
 
+bool clients_attempt_before(int partition, int attempt, int64_t offset)
+{
+    while (offset >= 0 && position_attempt[partition][offset] != attempt)
+        offset--;
+    return offset >= 0;
+}
+
 struct attempt *clients_attempt(struct slice correlation, int *ret_number)
 {
     *ret_number = number_after(correlation, "a", attempt_count);
@@ -88,6 +96,7 @@ void clients_landed(const struct record *rec)
     struct attempt *attempt = clients_attempt(record_header(rec, "kafka_correlationId"), &number);
     assert(attempt && rec->offset < POSITIONS);
     position[rec->partition][rec->offset] = attempt->request;
+    position_attempt[rec->partition][rec->offset] = number;
     requests[attempt->request].landed++;
 }
 

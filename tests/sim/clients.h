@@ -36,6 +36,8 @@ void clients_answered(int attempt, int status);
 int clients_request_of(struct slice id);
 struct request *clients_request(int number);
 struct attempt *clients_attempt(struct slice correlation, int *ret_number);
+/** Does a record of that attempt stand there, or before? */
+bool clients_attempt_before(int partition, int attempt, int64_t offset);
 int clients_request_count(void);
 /** Violations: who was never answered. */
 void clients_check(void);
