@@ -115,8 +115,10 @@ static bool reuse_answers(struct flow *flow, struct exchange *x, int64_t now_ns)
     enum reuse_wish wish = x->route->reused ? reuse_wish(&x->req, &max_age_s, &keep) : REUSE_NEVER;
     if (wish == REUSE_NEVER)
         return false;
-    if (x->draft.body_text.len && reuse_find(flow->reuse, &x->req.principal, buf_slice(&x->draft.body_text), max_age_s, now_ns, &x->answer))
+    if (x->draft.body_text.len && reuse_find(flow->reuse, &x->req.principal, buf_slice(&x->draft.body_text), max_age_s, now_ns, &x->answer)) {
+        stats_add(&flow->stats->reused);
         return true;
+    }
     if (wish == REUSE_MUST) /* RFC 9111 section 5.2.1.7 */
         answer_problem(&x->answer, 504, "No answer to this is remembered that is young enough: repeat it without only-if-cached.");
     return wish == REUSE_MUST;

@@ -48,6 +48,7 @@ static const struct {
     COUNTER(expired, "roundtrip_requests_expired", "Requests whose time was over before their answer came."),
     COUNTER(left, "roundtrip_requests_abandoned", "Requests whose client left while they waited."),
     COUNTER(stale, "roundtrip_stale_answers", "Requests answered from the copy, since their service fails."),
+    COUNTER(reused, "roundtrip_reused_answers", "Computations answered with the answer that the same one had."),
     COUNTER(breaker_opened, "roundtrip_circuit_openings", "Times that a circuit breaker opened."),
     COUNTER(slow, "roundtrip_http_slow_connections", "Connections closed since their request was not complete in time."),
     COUNTER(turned_away, "roundtrip_http_refused_connections", "Connections beyond max-connections."),

@@ -27,6 +27,7 @@ struct stats {
     _Atomic uint64_t breaker_opened;  /* circuit breakers, from closed or half open */
     _Atomic uint64_t breaker_refused; /* requests, 503 */
     _Atomic uint64_t stale;           /* requests answered from the copy */
+    _Atomic uint64_t reused;          /* requests answered with an answer that was there already */
     _Atomic uint64_t unable;          /* requests refused since this gateway is not ready */
     _Atomic uint64_t full;            /* and since as many wait as may */
 };

@@ -10,6 +10,7 @@
 
 #include "bus/statistics.h"
 #include "log.h"
+#include "trace/trace.h"
 
 static const struct metrics_family build = {
     "roundtrip_build_info", METRICS_GAUGE, "Always 1; its labels say what runs here.",
@@ -24,6 +25,8 @@ static const struct metrics_family started = {"process_start_time_seconds", METR
 static const struct metrics_family lines = {"roundtrip_log_lines", METRICS_COUNTER, "Lines written to the log.", {"level"}};
 static const struct metrics_family left_out = {
     "roundtrip_log_lines_left_out", METRICS_COUNTER, "Lines not written because one place of the program said too many at a time.", {NULL}};
+
+static const struct metrics_family spans = {"roundtrip_trace_spans", METRICS_COUNTER, "Spans of traces, by what became of them.", {"result"}};
 
 /* Reads a small file of /proc into `text`; "" when it cannot. */
 static void read_file(const char *path, char *text, size_t size)
@@ -87,6 +90,15 @@ static void write_log(struct metrics_page *page)
     metrics_single(page, &left_out, (double)log_left_out());
 }
 
+static void write_spans(struct metrics_page *page)
+{
+    const struct trace_counts counts = trace_counts();
+    metrics_family(page, &spans);
+    metrics_sample(page, (double)counts.exported, METRICS_VALUES("exported"));
+    metrics_sample(page, (double)counts.dropped, METRICS_VALUES("dropped"));
+    metrics_sample(page, (double)counts.failed, METRICS_VALUES("failed"));
+}
+
 void process_metrics_write(struct metrics_page *page, const struct process_identity *identity)
 {
     char stat[1024];
@@ -105,4 +117,5 @@ void process_metrics_write(struct metrics_page *page, const struct process_ident
     metrics_single(page, &threads, stat_field(stat, 20));
     metrics_single(page, &started, boot_seconds() + stat_field(stat, 22) / (double)sysconf(_SC_CLK_TCK));
     write_log(page);
+    write_spans(page);
 }

@@ -46,9 +46,9 @@ static const struct metrics_family held = {
 static const struct metrics_family state_bytes = {
     "roundtrip_state_bytes", METRICS_GAUGE, "The local copy's file: bytes in use, and the map it may fill before it is enlarged.",
     {"messaging_destination_partition_id", "kind"}};
-static const struct metrics_family pool_threads = {"roundtrip_pool_threads", METRICS_GAUGE, "Threads for long operations.", {NULL}};
+static const struct metrics_family pool_threads = {"roundtrip_pool_threads", METRICS_GAUGE, "Threads for pooled operations, in each of the lanes short and long.", {NULL}};
 static const struct metrics_family pool_tasks = {
-    "roundtrip_pool_tasks", METRICS_GAUGE, "Long operations that run, and that wait for a thread.", {"state"}};
+    "roundtrip_pool_tasks", METRICS_GAUGE, "Pooled operations that run, and that wait for a thread, by lane.", {"roundtrip_lane", "state"}};
 
 /* Counters of the loop, each a family. */
 #define COUNTER(member, name, help) {{name, METRICS_COUNTER, help, {NULL}}, offsetof(struct worker_counters, member)}
@@ -140,14 +140,17 @@ static void write_partitions(const struct worker *worker, struct metrics_page *p
 
 static void write_pool(const struct worker *worker, struct metrics_page *page)
 {
+    static const char *const lanes[LANES] = {"short", "long", "coordinate"};
     struct pool *pool = atomic_load(&worker->meters->pool);
     struct pool_load load = {.threads = 0};
     if (pool)
         load = pool_load(pool);
     metrics_single(page, &pool_threads, load.threads);
     metrics_family(page, &pool_tasks);
-    metrics_sample(page, load.running, METRICS_VALUES("running"));
-    metrics_sample(page, load.waiting, METRICS_VALUES("waiting"));
+    for (int lane = 0; lane < LANES; lane++) {
+        metrics_sample(page, load.lane_running[lane], METRICS_VALUES(lanes[lane], "running"));
+        metrics_sample(page, load.lane_waiting[lane], METRICS_VALUES(lanes[lane], "waiting"));
+    }
 }
 
 static bool is_ready(const struct worker *worker)
