@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "console.h"
 #include "dead/runner.h"
 #include "dead_letters.h"
 #include "http.h"
@@ -73,6 +74,8 @@ bool admin_allows(const char *token, const struct request *req, struct answer *r
 static bool guard(void *context, const struct request *req, struct answer *ret_answer)
 {
     const struct admin *admin = context;
+    if (*admin->letters.token && console_is_page(req))
+        return true;
     return admin_allows(admin->letters.token, req, ret_answer);
 }
 
@@ -158,11 +161,12 @@ static const struct route own_rows[] = {
 static void make_routes(struct admin *admin)
 {
     const size_t own = sizeof(own_rows) / sizeof(own_rows[0]);
-    assert(own + dead_letters_routes.count <= ROWS_MAX);
+    assert(own + dead_letters_routes.count + CONSOLE_ROWS_MAX <= ROWS_MAX);
     memcpy(admin->rows, own_rows, sizeof(own_rows));
     memcpy(admin->rows + own, dead_letters_routes.rows, dead_letters_routes.count * sizeof(admin->rows[0]));
-    admin->routes = (struct route_table){admin->rows, own + dead_letters_routes.count,
-                                         "Try /metrics, /health/ready, /log-levels, /dead-letters, /dead-letters/{id}, "
+    const size_t console = console_routes(admin->rows + own + dead_letters_routes.count);
+    admin->routes = (struct route_table){admin->rows, own + dead_letters_routes.count + console,
+                                         "Try /console, /metrics, /health/ready, /log-levels, /dead-letters, /dead-letters/{id}, "
                                          "/dead-letters/jobs, /breakers."};
 }
 
@@ -184,16 +188,18 @@ static int listen_on(struct admin *admin, const struct config *config)
     return err;
 }
 
-static int start_serving(struct admin *admin)
+static int start_serving(struct admin *admin, const struct flow *clients)
 {
-    admin->flow = (struct flow){.routes = &admin->routes,
-                                .local_context = admin,
-                                .guard = guard,
-                                .limits = {HEADER_MAX, BODY_MAX},
-                                .deadline_ms = 1000,
-                                .max_deadline_ms = 1000,
-                                .health = admin->letters.health,
-                                .stats = &admin->stats};
+    admin->flow = *clients; /* what it takes to ask a worker; the rest is ours */
+    admin->flow.routes = &admin->routes;
+    admin->flow.local_context = admin;
+    admin->flow.guard = guard;
+    admin->flow.access = NULL;
+    admin->flow.cors = (struct cors){.on = false};
+    admin->flow.limits = (struct rules_limits){HEADER_MAX, BODY_MAX};
+    admin->flow.caching.known_callers = true;
+    admin->flow.stats = &admin->stats;
+    admin->flow.measures = NULL;
     const struct pool_options pool = {.flow = &admin->flow,
                                       .threads = THREADS,
                                       .max_connections = CONNECTIONS_MAX,
@@ -226,7 +232,7 @@ int admin_open(const struct admin_options *options, struct admin **ret_admin)
         free(admin);
         return err;
     }
-    err = start_serving(admin);
+    err = start_serving(admin, options->flow);
     if (err)
         goto fail;
     err = start_runner(admin, options);

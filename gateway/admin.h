@@ -25,6 +25,7 @@ struct admin_options {
     const struct health *health;
     const char *instance;
     struct metrics_sources *metrics;
+    const struct flow *flow; /* the clients': operators' requests to workers go the same way */
 };
 /** Listens and serves; NULL in `ret_admin` when it is switched off. 0 or -errno, with a line in the log. */
 int admin_open(const struct admin_options *options, struct admin **ret_admin) __attribute__((warn_unused_result));

@@ -43,11 +43,11 @@ static bool find_route(const struct flow *flow, struct exchange *x)
     return false;
 }
 
-/* Does the client ask more often than it may? What costs no worker anything is free. */
+/* Does the client ask more often than it may? What costs no worker anything is free, and operators are no clients. */
 static bool throttle(struct flow *flow, struct exchange *x, int64_t now_ns)
 {
     struct admission *admission = flow->admission;
-    if (!admission || !admission->throttle || (x->route && x->route->local))
+    if (!admission || !admission->throttle || flow->guard || (x->route && x->route->local))
         return true;
     struct slice client = admission_client(admission, &x->req, principal_slice(&x->req.principal), slice_make((const char *)x->address, x->address_len));
     x->throttled = throttle_take(admission->throttle, client, now_ns);

@@ -168,12 +168,9 @@ static int read_half_close(const struct config *config, bool *ret_ask)
     return -EINVAL;
 }
 
-static int open_http(struct gateway *gateway)
+static void make_flow(struct gateway *gateway)
 {
     const struct config *config = gateway->config;
-    bool ask;
-    if (read_half_close(config, &ask) != 0)
-        return -EINVAL;
     gateway->downloads.max = (uint32_t)config_int(config, "results");
     gateway->pace.interval_ns = config_int(config, "progress-interval") * CLOCK_NS_PER_MS;
     gateway->flow = (struct flow){
@@ -203,6 +200,14 @@ static int open_http(struct gateway *gateway)
         .suspend = http_suspend,
         .resume = pool_resume,
     };
+}
+
+static int open_http(struct gateway *gateway)
+{
+    const struct config *config = gateway->config;
+    bool ask;
+    if (read_half_close(config, &ask) != 0)
+        return -EINVAL;
     const struct pool_options options = {
         .flow = &gateway->flow,
         .tls = gateway->tls,
@@ -347,7 +352,8 @@ static int open_admin(struct gateway *gateway)
                                           .bus = &gateway->admin_bus,
                                           .health = &gateway->health,
                                           .instance = gateway->instance,
-                                          .metrics = &gateway->metrics};
+                                          .metrics = &gateway->metrics,
+                                          .flow = &gateway->flow};
     return admin_open(&options, &gateway->admin);
 }
 
@@ -454,6 +460,7 @@ int gateway_run(const struct config *config)
     err = open_bus(&gateway);
     if (err)
         goto out_pending;
+    make_flow(&gateway);
     err = open_admin(&gateway);
     if (!err)
         err = survey_start(&gateway.bus, &gateway.link, &gateway.admission, gateway.degrade, config_int(config, "lag-interval"),
@@ -463,6 +470,8 @@ int gateway_run(const struct config *config)
     if (!err) {
         serve(&gateway);
         drain(&gateway);
+    } else {
+        refuse_all(&gateway, OUTCOME_DRAINED); /* what operators wait for */
     }
     admin_close(gateway.admin); /* which reads of the others */
     pool_stop(gateway.pool);

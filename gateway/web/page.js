@@ -35,3 +35,42 @@ export function pretty(text) {
         return text;
     }
 }
+
+/** Asks this origin; JSON as a value, other types as text. Throws an Error with `status` and the problem's detail. */
+export async function ask(method, path, body) {
+    const headers = credential.headers();
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    let answer;
+    try {
+        answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-store" });
+    } catch {
+        throw Object.assign(new Error("The gateway does not answer."), { status: 0 });
+    }
+    const text = await answer.text(), type = answer.headers.get("content-type") || "";
+    const value = type.includes("json") && text ? JSON.parse(text) : text;
+    if (!answer.ok) throw Object.assign(new Error((value && value.detail) || answer.status + " " + answer.statusText), { status: answer.status });
+    return value;
+}
+
+/** A button that does it at the second click only: what cannot be undone. */
+export function sureButton(text, action) {
+    let sure = false;
+    const button = el("button", { type: "button", class: "danger", click: async () => {
+        if (!sure) {
+            sure = true;
+            button.textContent = "Really " + text.toLowerCase() + "?";
+            setTimeout(() => { sure = false; button.textContent = text; }, 4000);
+            return;
+        }
+        button.disabled = true;
+        await action();
+    } }, text);
+    return button;
+}
+
+/** An RFC 3339 time as the reader's clock shows it. */
+export function clockTime(text) {
+    const date = new Date(text);
+    const today = date.toDateString() === new Date().toDateString();
+    return text ? el("time", { datetime: text, title: text }, today ? date.toLocaleTimeString() : date.toLocaleString()) : "";
+}

@@ -41,7 +41,7 @@ static void files_have_their_type(void **unused)
 
 static void pages_run_nothing_but_their_own(void **unused)
 {
-    static const char *const pages[] = {"/docs"};
+    static const char *const pages[] = {"/docs", "/console"};
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
         assert_int_equal(ask(pages[i], NULL), 200);
         const char *policy = answer_find(&answer, "Content-Security-Policy");
@@ -58,7 +58,7 @@ static void pages_run_nothing_but_their_own(void **unused)
 
 static void a_page_shows_only_its_own(void **unused)
 {
-    static const char *const paths[] = {"/docs/openapi.json", "/docs/docs", "/docs/console.js", "/docs/page.", "/docs/..", "/docs/DOCS.js", "/nothing"};
+    static const char *const paths[] = {"/docs/openapi.json", "/docs/docs", "/docs/console.js", "/console/docs.js", "/docs/page.", "/docs/..", "/docs/DOCS.js", "/nothing"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         assert_int_equal(ask(paths[i], NULL), 404);
         assert_string_equal(answer_find(&answer, "Content-Type"), "application/problem+json");
