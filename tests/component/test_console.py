@@ -86,6 +86,8 @@ class Ending(BreakingTest):
 
 
 class WithBrowser(ClusterTest):
+    once = "a browser does not care which broker it is"
+
     def setUp(self):
         super().setUp()
         needs_browser(self)

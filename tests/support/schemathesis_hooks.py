@@ -34,9 +34,10 @@ def before_call(context, case, kwargs):
     if case.operation.label == "GET /computations/" and re.fullmatch(r"[0-9]{1,15}\.[\w-]+", str((case.query or {}).get("after", "")), re.ASCII):
         case.query.pop("after")  # one that is made up is refused, and then no page is looked at
     timeout = str((case.headers or {}).get("Request-Timeout", ""))
-    if timeout.isascii() and timeout.replace(".", "", 1).isdigit() and 0 < float(timeout) < 5:
-        case.headers["Request-Timeout"] = "5"
+    if timeout.isascii() and timeout.replace(".", "", 1).isdigit() and 0 < float(timeout) < 30:
+        case.headers["Request-Timeout"] = "30"
     if len(str((case.headers or {}).get("Prefer", ""))) % 2:  # any text is taken; what is not waited for has links to follow
         case.headers["Prefer"] = "respond-async"
-    if len(str((case.headers or {}).get("If-Match", ""))) % 3:  # any version is another than the present one
+    match = str((case.headers or {}).get("If-Match", ""))
+    if len(match) % 3 and len(match) <= 1024:  # any version is another than the present one; one too long is to be refused
         case.headers.pop("If-Match")
