@@ -137,10 +137,17 @@ static void take_reply(struct coordinator *c, const struct fan_reply *reply)
         fail(c, reply);
 }
 
+static int64_t sooner(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
 static void take_replies(struct coordinator *c)
 {
-    int64_t until_ns = clock_mono_ns() + LOOK_NS, due_ns = spread_due_ns(&c->spread);
-    struct fan_reply *reply = fan_wait(c->compute->fan, &c->fan_call, due_ns < until_ns ? due_ns : until_ns);
+    int64_t until_ns = sooner(clock_mono_ns() + LOOK_NS, spread_due_ns(&c->spread));
+    if (c->call->job)
+        until_ns = sooner(until_ns, c->call->job->deadline_ns);
+    struct fan_reply *reply = fan_wait(c->compute->fan, &c->fan_call, until_ns);
     while (reply) {
         struct fan_reply *next = reply->next;
         take_reply(c, reply);
@@ -161,6 +168,7 @@ static bool get_ready(struct coordinator *c)
 
 static enum coordinate_end run(struct coordinator *c)
 {
+    job_progress(c->call->job, 0, c->gathered->parts);
     while (c->spread.done < c->gathered->parts && !c->failed) {
         if (job_stopping(c->call->job))
             return COORDINATE_STOPPED;

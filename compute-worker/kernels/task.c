@@ -29,7 +29,11 @@ enum kernel_end task_run(struct task *task, size_t parts, struct buf *ret_result
 enum kernel_end task_compute(struct task *task, size_t parts, size_t index, struct slice *ret_outcome)
 {
     enum kernel_end end = task->kind->prepare(task);
-    return end == KERNEL_DONE ? task->kind->compute(task, task_part(task->units, parts, index), ret_outcome) : end;
+    if (end != KERNEL_DONE)
+        return end;
+    struct part part = task_part(task->units, parts, index);
+    task->units = part.count; /* this part's progress is told */
+    return task->kind->compute(task, part, ret_outcome);
 }
 
 enum kernel_end task_merge(struct task *task, const struct slice *outcomes, size_t parts, struct buf *ret_result)
