@@ -73,16 +73,21 @@ static void send_due(struct coordinator *c)
     }
 }
 
+/* Wherever it is under way. */
+static void cancel_part(struct coordinator *c, size_t part)
+{
+    for (unsigned place = 0; place < SPREAD_PLACES; place++) {
+        if (!(c->spread.parts[part].open >> place & 1))
+            continue;
+        const struct spread_order order = {part, place, spread_partition(&c->spread, part, place)};
+        send_part(c, &order, "compute.cancel", SLICE_NONE);
+    }
+}
+
 static void cancel_parts(struct coordinator *c)
 {
-    for (size_t i = 0; i < c->spread.options.parts; i++) {
-        for (unsigned place = 0; place < SPREAD_PLACES; place++) {
-            if (!(c->spread.parts[i].open >> place & 1))
-                continue;
-            const struct spread_order order = {i, place, spread_partition(&c->spread, i, place)};
-            send_part(c, &order, "compute.cancel", SLICE_NONE);
-        }
-    }
+    for (size_t i = 0; i < c->spread.options.parts; i++)
+        cancel_part(c, i);
 }
 
 /* ---- gathering ---- */
@@ -101,6 +106,7 @@ static void gather(struct coordinator *c, const struct fan_reply *reply, int64_t
     size_t peak_bytes = 0;
     if (!spread_done(&c->spread, reply->part, reply->place, !reply->replayed, now_ns))
         return; /* its second answer */
+    cancel_part(c, reply->part); /* elsewhere: a worker that was dead would compute it again when it is back */
     switch (part_read_outcome(buf_slice(&reply->body), &gathered->arena, &gathered->outcomes[reply->part], &peak_bytes)) {
     case KERNEL_DONE:
         break;
@@ -125,6 +131,15 @@ static bool may_pass(int status)
     return status == 501 || status == 503 || status == 504;
 }
 
+/* False: it will not be done there, nor elsewhere. */
+static bool go_on_without(struct coordinator *c, const struct fan_reply *reply, int64_t now_ns)
+{
+    if (reply->status == 409) /* cancelled, by this coordinator or the one before it */
+        return spread_gone(&c->spread, reply->part, reply->place, now_ns);
+    bool again = spread_failed(&c->spread, reply->part, reply->place, now_ns + AGAIN_NS);
+    return c->spread.parts[reply->part].done || (again && may_pass(reply->status));
+}
+
 static void take_reply(struct coordinator *c, const struct fan_reply *reply)
 {
     int64_t now_ns = clock_mono_ns();
@@ -132,8 +147,7 @@ static void take_reply(struct coordinator *c, const struct fan_reply *reply)
         return;
     if (reply->status == 200)
         gather(c, reply, now_ns);
-    else if (!c->spread.parts[reply->part].done &&
-             (!may_pass(reply->status) || !spread_failed(&c->spread, reply->part, reply->place, now_ns + AGAIN_NS)))
+    else if (!go_on_without(c, reply, now_ns))
         fail(c, reply);
 }
 

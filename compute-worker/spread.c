@@ -82,8 +82,9 @@ static size_t load_of(const struct spread *spread, size_t part, unsigned place)
 /* Where a part goes that is late, or failed: a place it was not sent to yet, else one that it was. Each time the one with the least to do. */
 static unsigned next_place(const struct spread *spread, size_t index)
 {
+    const struct spread_part *part = &spread->parts[index];
     unsigned best = 0, count = places_of(spread), all = (1U << count) - 1;
-    unsigned choice = (spread->parts[index].sent & all) == all ? 0 : spread->parts[index].sent;
+    unsigned choice = ((part->sent | part->gone) & all) == all ? part->gone : part->sent | part->gone;
     while (choice >> best & 1)
         best++;
     for (unsigned place = best + 1; place < count; place++) {
@@ -215,6 +216,17 @@ bool spread_done(struct spread *spread, size_t index, unsigned place, bool compu
     if (computed && took_ns > 0)
         spread->usual_ns += spread->usual_ns == 0 ? took_ns : (took_ns - spread->usual_ns) / USUAL_WEIGHT;
     return true;
+}
+
+bool spread_gone(struct spread *spread, size_t index, unsigned place, int64_t now_ns)
+{
+    struct spread_part *part = &spread->parts[index];
+    unsigned all = (1U << places_of(spread)) - 1;
+    close_place(spread, index, place);
+    part->gone |= (uint8_t)(1U << place);
+    if (part->open == 0)
+        part->due_ns = now_ns;
+    return part->done || (part->gone & all) != all;
 }
 
 bool spread_failed(struct spread *spread, size_t index, unsigned place, int64_t again_ns)

@@ -31,7 +31,7 @@ struct spread_options {
 
 struct spread_part {
     bool done;
-    uint8_t sent, open; /* bits: the places it was sent to; those that have not answered */
+    uint8_t sent, open, gone; /* bits: the places it was sent to; those that have not answered; those that never will compute it */
     uint8_t failures;
     int64_t sent_ns, due_ns; /* first sent; when to look at it again */
 };
@@ -66,6 +66,8 @@ int64_t spread_due_ns(const struct spread *spread);
 bool spread_done(struct spread *spread, size_t part, unsigned place, bool computed, int64_t now_ns);
 /** It failed there, which may pass: it is sent again at `again_ns`. False: too often. */
 bool spread_failed(struct spread *spread, size_t part, unsigned place, int64_t again_ns);
+/** It was taken back there, for good, since it was done elsewhere: it goes to another place at once. False: there is none left. */
+bool spread_gone(struct spread *spread, size_t part, unsigned place, int64_t now_ns);
 /** Where a place of a part is. */
 int32_t spread_partition(const struct spread *spread, size_t part, unsigned place);
 

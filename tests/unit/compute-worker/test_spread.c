@@ -193,6 +193,35 @@ static void what_fails_too_often_fails(void **state)
     spread_free(&spread);
 }
 
+static void where_it_was_taken_back_it_does_not_go_again(void **state)
+{
+    begin(1, 3, 4);
+    unsigned first = next(0).place;
+    assert_true(spread_gone(&spread, 0, first, 10 * MS));
+    unsigned second = next(10 * MS).place;
+    assert_int_not_equal(second, first);
+    assert_int_equal(spread.partitions[spread_partition(&spread, 0, first)].outstanding, 0);
+    assert_true(spread_failed(&spread, 0, second, 20 * MS));
+    unsigned third = next(20 * MS).place;
+    assert_true(third != first && third != second);
+    assert_true(spread_gone(&spread, 0, third, 30 * MS));
+    assert_int_equal(next(30 * MS).place, second); /* the only one that is left */
+    assert_false(spread_gone(&spread, 0, second, 40 * MS));
+    spread_free(&spread);
+}
+
+static void a_part_that_is_done_may_be_taken_back_everywhere_else(void **state)
+{
+    begin(1, 2, 4);
+    unsigned first = next(0).place, second = next(15000 * MS).place;
+    assert_int_not_equal(first, second);
+    assert_true(spread_done(&spread, 0, second, true, 15100 * MS));
+    assert_true(spread_gone(&spread, 0, first, 15200 * MS));
+    assert_int_equal(spread.partitions[0].outstanding + spread.partitions[1].outstanding, 0);
+    none(99000 * MS);
+    spread_free(&spread);
+}
+
 /* A world of partitions with speeds and answers that are lost, at random: all parts are done, and no more are out than may be. */
 static void all_parts_are_done_whatever_happens(void **state)
 {
@@ -244,6 +273,8 @@ int main(void)
         cmocka_unit_test(late_is_twice_what_is_usual),
         cmocka_unit_test(with_one_partition_it_is_sent_there_again),
         cmocka_unit_test(what_fails_too_often_fails),
+        cmocka_unit_test(where_it_was_taken_back_it_does_not_go_again),
+        cmocka_unit_test(a_part_that_is_done_may_be_taken_back_everywhere_else),
         cmocka_unit_test(all_parts_are_done_whatever_happens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
