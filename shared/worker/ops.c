@@ -49,8 +49,6 @@ static const struct metrics_family state_bytes = {
 static const struct metrics_family pool_threads = {"roundtrip_pool_threads", METRICS_GAUGE, "Threads for pooled operations, in each of the lanes short and long.", {NULL}};
 static const struct metrics_family pool_tasks = {
     "roundtrip_pool_tasks", METRICS_GAUGE, "Pooled operations that run, and that wait for a thread, by lane.", {"roundtrip_lane", "state"}};
-    "roundtrip_pool_tasks", METRICS_GAUGE, "Long operations that run, and that wait for a thread.", {"roundtrip_lane", "state"}};
-static const char *const lane_names[LANES] = {[LANE_SHORT] = "short", [LANE_LONG] = "long", [LANE_COORDINATE] = "coordinate"};
 
 /* Counters of the loop, each a family. */
 #define COUNTER(member, name, help) {{name, METRICS_COUNTER, help, {NULL}}, offsetof(struct worker_counters, member)}
@@ -152,9 +150,6 @@ static void write_pool(const struct worker *worker, struct metrics_page *page)
     for (int lane = 0; lane < LANES; lane++) {
         metrics_sample(page, load.lane_running[lane], METRICS_VALUES(lanes[lane], "running"));
         metrics_sample(page, load.lane_waiting[lane], METRICS_VALUES(lanes[lane], "waiting"));
-    for (int i = 0; i < LANES; i++) {
-        metrics_sample(page, load.lane_running[i], METRICS_VALUES(lane_names[i], "running"));
-        metrics_sample(page, load.lane_waiting[i], METRICS_VALUES(lane_names[i], "waiting"));
     }
 }
 
