@@ -36,6 +36,35 @@ static void a_permanent_fault_is_an_event_then_a_dead_letter_then_an_answer(void
     fake_bus_reset();
 }
 
+/* Its worker ended between the event and the letter. The same record is not decided again; one that is sent anew is. */
+static void a_dead_letter_that_was_lost_is_written_again(void **unused)
+{
+    const struct ask ask = {.type = "thing.faulty", .key = "1", .id = "a"};
+    for (int applied = 0; applied < 2; applied++) {
+        struct rig *rig = rig_serving();
+        int64_t offset = rig_ask(rig, ask);
+        rig_acknowledge_events(rig);
+        if (applied)
+            partition_apply(&rig->partitions[0]);
+        size_t events = rig_events(rig), letters = rig_dead(rig);
+        recover_revoked(&rig->partitions[0]);
+        recover_assigned(&rig->partitions[0], offset);
+        rig_recover(rig);
+        rig_ask_at(rig, ask, offset);
+        assert_int_equal(rig_events(rig), events);
+        assert_int_equal(rig_dead(rig), letters + 1);
+        assert_header(rig_dead_letter(rig, letters), "__dlq.errors.class", "permanent");
+        assert_header(rig_dead_letter(rig, letters), "__dlq.errors.message", "The command is put aside as a dead letter after 1 attempt: it never works");
+        rig_acknowledge_replies(rig);
+        assert_reply(rig, rig_replies(rig) - 1, "a", 500);
+        assert_true(rig_reply(rig, rig_replies(rig) - 1).replayed);
+        rig_ask(rig, ask);
+        assert_int_equal(rig_events(rig), events + 1);
+        rig_free(rig);
+        fake_bus_reset();
+    }
+}
+
 /* Its count stands in the log, and not yet in the local copy. */
 static void a_suspect_that_fails_leaves_no_count_behind(void **unused)
 {
@@ -203,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_permanent_fault_is_an_event_then_a_dead_letter_then_an_answer),
+        cmocka_unit_test(a_dead_letter_that_was_lost_is_written_again),
         cmocka_unit_test(a_suspect_that_fails_leaves_no_count_behind),
         cmocka_unit_test(a_suspect_that_waits_for_its_breaker_is_not_blamed),
         cmocka_unit_test(restarts_in_an_outage_use_no_attempts_up),
