@@ -73,11 +73,11 @@ static void send_due(struct coordinator *c)
     }
 }
 
-/* Wherever it is under way. */
-static void cancel_part(struct coordinator *c, size_t part)
+/* In those of its places. */
+static void cancel_part(struct coordinator *c, size_t part, unsigned places)
 {
-    for (unsigned place = 0; place < SPREAD_PLACES; place++) {
-        if (!(c->spread.parts[part].open >> place & 1))
+    for (unsigned place = 0; place < spread_places(&c->spread); place++) {
+        if (!(places >> place & 1))
             continue;
         const struct spread_order order = {part, place, spread_partition(&c->spread, part, place)};
         send_part(c, &order, "compute.cancel", SLICE_NONE);
@@ -87,7 +87,7 @@ static void cancel_part(struct coordinator *c, size_t part)
 static void cancel_parts(struct coordinator *c)
 {
     for (size_t i = 0; i < c->spread.options.parts; i++)
-        cancel_part(c, i);
+        cancel_part(c, i, c->spread.parts[i].open);
 }
 
 /* ---- gathering ---- */
@@ -106,7 +106,8 @@ static void gather(struct coordinator *c, const struct fan_reply *reply, int64_t
     size_t peak_bytes = 0;
     if (!spread_done(&c->spread, reply->part, reply->place, !reply->replayed, now_ns))
         return; /* its second answer */
-    cancel_part(c, reply->part); /* elsewhere: a worker that was dead would compute it again when it is back */
+    /* A worker that was dead would compute it again when it is back, also where an earlier coordinator had sent it. */
+    cancel_part(c, reply->part, reply->replayed ? ~(1U << reply->place) : c->spread.parts[reply->part].open);
     switch (part_read_outcome(buf_slice(&reply->body), &gathered->arena, &gathered->outcomes[reply->part], &peak_bytes)) {
     case KERNEL_DONE:
         break;

@@ -7,7 +7,7 @@
 /** The weight of the newest part in `usual_ns`, one in so many. */
 #define USUAL_WEIGHT 8
 
-static unsigned places_of(const struct spread *spread)
+unsigned spread_places(const struct spread *spread)
 {
     return spread->options.partitions < SPREAD_PLACES ? (unsigned)spread->options.partitions : SPREAD_PLACES;
 }
@@ -83,7 +83,7 @@ static size_t load_of(const struct spread *spread, size_t part, unsigned place)
 static unsigned next_place(const struct spread *spread, size_t index)
 {
     const struct spread_part *part = &spread->parts[index];
-    unsigned best = 0, count = places_of(spread), all = (1U << count) - 1;
+    unsigned best = 0, count = spread_places(spread), all = (1U << count) - 1;
     unsigned choice = ((part->sent | part->gone) & all) == all ? part->gone : part->sent | part->gone;
     while (choice >> best & 1)
         best++;
@@ -123,7 +123,7 @@ static bool take_home(struct spread *spread, int32_t partition, int64_t now_ns, 
 static unsigned place_in(const struct spread *spread, size_t part, int32_t partition)
 {
     unsigned place = 1;
-    while (place < places_of(spread) && spread_partition(spread, part, place) != partition)
+    while (place < spread_places(spread) && spread_partition(spread, part, place) != partition)
         place++;
     return place;
 }
@@ -137,7 +137,7 @@ static bool take_away(struct spread *spread, int32_t partition, int64_t now_ns, 
         const struct spread_partition *home = &spread->partitions[spread_partition(spread, i, 0)];
         bool movable = !spread->parts[i].sent && home->at_home > most && home->outstanding > spread->partitions[partition].outstanding;
         unsigned place = movable ? place_in(spread, i, partition) : SPREAD_PLACES;
-        if (place >= places_of(spread))
+        if (place >= spread_places(spread))
             continue;
         most = home->at_home;
         best = i;
@@ -169,7 +169,7 @@ static bool next_new(struct spread *spread, int64_t now_ns, struct spread_order 
     int32_t p = least_loaded(spread, 0, 0);
     while (p >= 0) {
         size_t load = spread->partitions[p].outstanding;
-        if (take_home(spread, p, now_ns, ret_order) || take_away(spread, p, now_ns, ret_order))
+        if (take_home(spread, p, now_ns, ret_order) || (spread->usual_ns > 0 && take_away(spread, p, now_ns, ret_order)))
             return true;
         p = least_loaded(spread, load, p + 1);
     }
@@ -221,7 +221,7 @@ bool spread_done(struct spread *spread, size_t index, unsigned place, bool compu
 bool spread_gone(struct spread *spread, size_t index, unsigned place, int64_t now_ns)
 {
     struct spread_part *part = &spread->parts[index];
-    unsigned all = (1U << places_of(spread)) - 1;
+    unsigned all = (1U << spread_places(spread)) - 1;
     close_place(spread, index, place);
     part->gone |= (uint8_t)(1U << place);
     if (part->open == 0)

@@ -4,7 +4,8 @@
  *
  * Each part has a home, and further places in a fixed order, each of which is a partition. A coordinator that starts again sends each part
  * to where its predecessor did, where its outcome lies. The next part goes to the partition with the fewest outstanding: one of those at
- * home there; when all of them are sent, one of those of the partition that has the most left (a slow one's parts move). A part without an
+ * home there; when all of them are sent, one of those of the partition that has the most left (a slow one's parts move). They do not move
+ * before one was computed: what is silent while all others only repeat outcomes has those, and is between two owners. A part without an
  * answer for twice as long as parts usually take goes to another place as well, with the same meaning: whichever answer comes first
  * counts. At most `in_flight` parts are out at a time.
  */
@@ -68,6 +69,8 @@ bool spread_done(struct spread *spread, size_t part, unsigned place, bool comput
 bool spread_failed(struct spread *spread, size_t part, unsigned place, int64_t again_ns);
 /** It was taken back there, for good, since it was done elsewhere: it goes to another place at once. False: there is none left. */
 bool spread_gone(struct spread *spread, size_t part, unsigned place, int64_t now_ns);
+/** How many places a part has. */
+unsigned spread_places(const struct spread *spread);
 /** Where a place of a part is. */
 int32_t spread_partition(const struct spread *spread, size_t part, unsigned place);
 

@@ -101,6 +101,24 @@ static void a_slow_partitions_parts_move(void **state)
     spread_free(&spread);
 }
 
+/* The owner of partition 0 was killed: its outcomes are there, and are not computed elsewhere while all others only repeat theirs. */
+static void nothing_moves_before_something_was_computed(void **state)
+{
+    struct spread_order order, held = {0};
+    begin(9, 3, 2);
+    for (int64_t now = MS; spread_next(&spread, now, &order); now += MS) {
+        assert_int_equal(order.place, 0);
+        if (order.partition == 0)
+            held = order;
+        else
+            assert_true(spread_done(&spread, order.part, order.place, false, now));
+    }
+    assert_int_equal(spread.done, 6);
+    assert_true(spread_done(&spread, held.part, held.place, true, 2000 * MS));
+    assert_true(spread_next(&spread, 2000 * MS, &order));
+    spread_free(&spread);
+}
+
 /* A coordinator that starts again asks where the first one sent it. */
 static void the_same_answers_give_the_same_orders(void **state)
 {
@@ -268,6 +286,7 @@ int main(void)
         cmocka_unit_test(places_are_different_partitions),
         cmocka_unit_test(parts_go_to_all_partitions_in_turn_and_are_bounded),
         cmocka_unit_test(a_slow_partitions_parts_move),
+        cmocka_unit_test(nothing_moves_before_something_was_computed),
         cmocka_unit_test(the_same_answers_give_the_same_orders),
         cmocka_unit_test(what_is_late_goes_elsewhere_as_well),
         cmocka_unit_test(late_is_twice_what_is_usual),
