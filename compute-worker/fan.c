@@ -51,11 +51,11 @@ struct fan {
     int64_t retry_ns, idle_ns; /* when to try to connect again; since when there is no call, INT64_MAX: there is one */
     struct bus_error problem;  /* the last one that was logged */
     /* written by the thread before `partitions` is set, read by all after it */
-    struct producer *producer;
     int32_t reply_partition;
 
     pthread_mutex_t lock;
-    /* guarded by lock */
+    /* guarded by lock; the first is written by the thread alone, which reads it without */
+    struct producer *producer;
     struct fan_call *calls;
     uint64_t numbers;   /* given out */
     int32_t partitions; /* of the command topic; 0: replies are not read */
@@ -141,14 +141,26 @@ static void read_replies(struct fan *fan)
 
 /* ---- connecting ---- */
 
+static void set_producer(struct fan *fan, struct producer *producer)
+{
+    pthread_mutex_lock(&fan->lock);
+    fan->producer = producer;
+    pthread_mutex_unlock(&fan->lock);
+}
+
 static int open_clients(struct fan *fan, struct bus_error *error)
 {
     const struct producer_options options = {.settings = &fan->bus, .role = "parts", .message_timeout_ms = MESSAGE_TIMEOUT_MS};
     int err = 0;
     if (!fan->producer) {
-        err = producer_open(&options, &fan->producer, error);
+        struct producer *producer = NULL;
+        err = producer_open(&options, &producer, error);
         if (!err)
-            err = loop_add(&fan->loop, producer_fd(fan->producer), TAG_COMMANDS);
+            err = loop_add(&fan->loop, producer_fd(producer), TAG_COMMANDS);
+        if (err)
+            producer_close(producer);
+        else
+            set_producer(fan, producer);
     }
     if (!err && !fan->reader) {
         err = reader_open(&fan->bus, "parts", &fan->reader, error);
@@ -183,6 +195,21 @@ static int connect_fan(struct fan *fan, int32_t *ret_partitions, struct bus_erro
         return *ret_partitions;
     fan->reply_partition = bus_partition_of(slice_of(fan->instance), replies);
     return read_from_the_end(fan, error);
+}
+
+/* A fatal error leaves a client that takes nothing any more: another goes on. What this one had is sent again by who waits. */
+static void mend_producer(struct fan *fan)
+{
+    struct bus_error error = {""};
+    struct producer *failed = fan->producer;
+    const char *why = failed ? producer_fatal(failed) : NULL;
+    if (why) {
+        log_error("the producer of parts cannot go on; it is replaced", "error=\"%s\"", why);
+        set_producer(fan, NULL);
+        producer_close(failed);
+    }
+    if (fan->reading && !fan->producer && open_clients(fan, &error) != 0)
+        log_error("the producer of parts cannot be replaced; it is tried again", "error=\"%s\"", error.text);
 }
 
 static void set_partitions(struct fan *fan, int32_t partitions)
@@ -262,6 +289,7 @@ static void *run(void *arg)
         read_replies(fan);
         if (fan->producer)
             producer_serve(fan->producer, clock_mono_ns());
+        mend_producer(fan);
     }
     return NULL;
 }
@@ -381,7 +409,9 @@ void fan_send(struct fan *fan, const struct fan_call *call, const struct command
     }
     envelope_encode_command(&sent, &headers);
     const struct record rec = {.topic = COMMANDS_TOPIC, .partition = -1, .key = cmd->key, .value = cmd->body};
-    int err = producer_send(fan->producer, &rec, &headers, NULL);
+    pthread_mutex_lock(&fan->lock);
+    int err = fan->producer ? producer_send(fan->producer, &rec, &headers, NULL) : -EPIPE;
+    pthread_mutex_unlock(&fan->lock);
     if (err)
         log_debug("a part was not sent", "id=%.*s error=\"%s\"", SLICE_ARG(cmd->id), strerror(-err));
 }

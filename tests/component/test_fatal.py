@@ -84,6 +84,25 @@ class Fatal(Ending):
         self.assertEqual(set(answers), {200})
 
 
+    def test_a_producer_of_parts_is_replaced_under_its_job(self):
+        """It holds nothing that is not sent again, so neither the worker nor the job ends."""
+        cluster = self.start(item_workers=0, worker_flags=["--checkpoint-interval", "200ms", "--parts-in-flight", "2"])
+        worker = cluster.compute_workers[0]
+        worker.environment = environment(cluster.folder)
+        cluster.restart(worker)
+        http = cluster.http(timeout=90)
+        accepted = http.post("/computations/", {"kind": "primes", "params": {"n": 3_000_000_000}}, Prefer="respond-async")
+        operation = accepted.header("location")
+        wait_for("some parts", lambda: http.get(operation).json().get("progress", 0) > 0, 20)
+        mark = cluster.folder / "roundtrip-compute-worker.parts"
+        mark.touch()
+        wait_for("its end", lambda: not mark.exists())
+        wait_for("the job", lambda: http.get(operation).json()["state"] == "succeeded", 60)
+        self.assertEqual(http.get(operation).json()["result"]["result"]["count"], 144449537)
+        self.assertTrue(worker.running())
+        self.assertIn("the producer of parts cannot go on; it is replaced", worker.log())
+
+
 class Supervised(unittest.TestCase):
     """Under run-local: its supervisor starts another one."""
 
