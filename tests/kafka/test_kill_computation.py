@@ -18,17 +18,17 @@ SEED = int(os.environ.get("KILL_SEED") or random.randrange(1_000_000))
 SAMPLES = 75_000_000  # a second's
 KNOWN = {40: 2_356_235_797}  # by seconds: how many of its samples are inside, with seed 5 and in one piece
 THREADS = 1
-HOP = re.compile(r'module=worker/work msg="hop" id=(\S+) type=(\S+) partition=\d+ offset=\d+ stage=(\w+)')
+HOP = re.compile(r'ts=(\S+) .*module=worker/work msg="hop" id=(\S+) type=(\S+) partition=\d+ offset=\d+ stage=(\w+)')
 
 
 class Life:
     """What one process of a worker did, by its log: one line for each stage of a command."""
 
     def __init__(self, text):
-        self.computed, self.open, self.coordinates = [], set(), set()
-        for id, kind, stage in HOP.findall(text):
-            if kind == "compute.start":
-                (self.coordinates.add if stage == "running" else self.coordinates.discard)(id)
+        self.computed, self.open, self.coordinates = [], set(), ""  # the last one: since when
+        for when, id, kind, stage in HOP.findall(text):
+            if kind == "compute.start" and stage == "running":
+                self.coordinates = when
             if kind == "compute.part" and stage == "running":
                 self.open.add(id)
             elif kind == "compute.part":
@@ -54,7 +54,11 @@ class Killed(ClusterTest):
         return [Life(data[begin:end].decode(errors="replace")) for begin, end in zip(begins, begins[1:] + [len(data)])]
 
     def coordinator(self):
-        return next((worker for worker in self.cluster.compute_workers if worker.running() and self.lives(worker)[-1].coordinates), None)
+        """Who was the last to begin; None when that process was killed."""
+        lives = [(life, worker) for worker in self.cluster.compute_workers for life in self.lives(worker)]
+        last, worker = max(lives, key=lambda one: one[0].coordinates)
+        alive = worker.running() and last.coordinates and last.coordinates == self.lives(worker)[-1].coordinates
+        return worker if alive else None
 
     def computed(self):
         return [id for worker in self.cluster.compute_workers for life in self.lives(worker) for id in life.computed]
