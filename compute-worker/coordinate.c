@@ -184,6 +184,7 @@ static bool get_ready(struct coordinator *c)
 static enum coordinate_end run(struct coordinator *c)
 {
     job_progress(c->call->job, 0, c->gathered->parts);
+    job_memory(c->call->job, c->gathered->arena.current, c->gathered->arena.peak);
     while (c->spread.done < c->gathered->parts && !c->failed) {
         if (job_stopping(c->call->job))
             return COORDINATE_STOPPED;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many callers with one Idempotency-Key: one effect, one outcome, and everybody gets it."""
 
+import re
 import signal
 import threading
 import time
@@ -90,7 +91,7 @@ class OneKeyForTwo(ClusterTest):
         return thread, answers
 
     def lines(self, gateway, text, key):
-        return sum(text in line and f':/items:{key}"' in line for line in self.cluster.gateways[gateway].log().splitlines())
+        return sum(text in line and re.search(f':/items:{re.escape(key)}[" ]', line + " ") is not None for line in self.cluster.gateways[gateway].log().splitlines())
 
     def wait_seen(self, gateway, key, times=1):
         self.wait_for(f"gateway {gateway} to see {key}", lambda: self.lines(gateway, "key seen", key) >= times)
