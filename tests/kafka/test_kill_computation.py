@@ -127,4 +127,6 @@ class Killed(ClusterTest):
               f"({cut_short} of them cut short)", flush=True)
         self.assertGreaterEqual(kills, 3)
         self.assertGreaterEqual(at_home, 1)
-        self.assertLessEqual(computed - count, kills * (THREADS + 2))
+        # What ran in the killed process, and of the five or so parts (parts-in-flight 16, three workers) that waited there those that were under
+        # way elsewhere as well: up to 2.6 a kill seen on a machine where a part takes several times as long as is estimated, usually less than 1.
+        self.assertLessEqual(computed - count, kills * (THREADS + 4))
