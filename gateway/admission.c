@@ -12,9 +12,8 @@
 /** Of a limit, in thousandths. */
 #define SHARE_READ  1000
 #define SHARE_WRITE 900
+/** So many heavy ones are let through whatever is estimated: else nobody would learn that it was wrong. */
 #define HEAVY_FLOOR 2
-/** The unit of a heavy limit: thousandths of the caller's wait. */
-#define WHOLE_WAIT 1000
 /** Seconds: what is said when nobody knows, and at most. */
 #define RETRY_UNKNOWN 5
 #define RETRY_MAX     60
@@ -28,12 +27,11 @@ static void init_service(struct admission_service *service, const char *name, co
     const struct limit_options quick = {.floor = options->floor < options->places ? options->floor : options->places,
                                         .ceiling = options->places,
                                         .target = options->latency_target_ms * CLOCK_NS_PER_MS};
-    const struct limit_options slow = {.floor = HEAVY_FLOOR < heavy ? HEAVY_FLOOR : heavy,
-                                       .ceiling = heavy,
-                                       .target = options->queue_percent * (WHOLE_WAIT / 100)};
+    const struct limit_options slow = {.floor = heavy, .ceiling = heavy, .target = INT64_MAX};
     service->name = name;
     limit_init(&service->quick, &quick);
     limit_init(&service->heavy, &slow);
+    capacity_init(&service->capacity);
 }
 
 int admission_init(struct admission *admission, const struct admission_options *options, int64_t now_ns)
@@ -62,6 +60,7 @@ void admission_done(struct admission *admission)
     for (size_t i = 0; i < admission->service_count; i++) {
         limit_done(&admission->services[i].quick);
         limit_done(&admission->services[i].heavy);
+        capacity_done(&admission->services[i].capacity);
     }
     budget_done(&admission->budget);
     throttle_free(admission->throttle);
@@ -199,6 +198,14 @@ static void refuse_busy(struct admission_service *service, const struct route *r
                        "after Retry-After seconds.", route->heavy ? "computations" : "requests", service->name);
 }
 
+/* Would its turn come when too little of its caller's time is left? */
+static bool too_late(const struct admission *admission, const struct admission_service *service, int64_t work_ms)
+{
+    int in_flight = limit_in_flight(&service->heavy);
+    return in_flight >= HEAVY_FLOOR &&
+           capacity_wait_ns(&service->capacity, in_flight) / CLOCK_NS_PER_MS > work_ms * admission->options.queue_percent / 100;
+}
+
 bool admission_full(struct admission *admission, const struct route *route, int64_t now_ns, struct answer *ret_answer)
 {
     struct admission_service *service = route->service ? service_of(admission, route->service) : NULL;
@@ -220,14 +227,14 @@ bool admission_enter(struct admission *admission, const struct admission_request
         return false;
     }
     struct limit *limit = limit_of(service, request->route);
-    if (!limit_enter(limit, share_of(request->route), now_ns)) {
+    if ((request->route->heavy && too_late(admission, service, request->work_ms)) ||
+        !limit_enter(limit, share_of(request->route), now_ns)) {
         refuse_busy(service, request->route, ret_answer);
         return false;
     }
     *ret_permit = (struct permit){.service = service,
                                   .limit = limit,
                                   .began_ns = now_ns,
-                                  .wait_ms = request->wait_ms,
                                   .partition = request->partition,
                                   .heavy = request->route->heavy};
     return true;
@@ -235,19 +242,17 @@ bool admission_enter(struct admission *admission, const struct admission_request
 
 static void sample(struct permit *permit, enum outcome outcome, int64_t worked_us, int64_t now_ns)
 {
-    int64_t took_ns = now_ns - permit->began_ns - worked_us * 1000;
+    struct admission_service *service = permit->service;
     if (outcome != OUTCOME_REPLIED && outcome != OUTCOME_DEADLINE)
         return; /* says nothing about the service */
-    if (outcome == OUTCOME_DEADLINE && !permit->heavy && backlog_still(&permit->service->backlog, permit->partition))
-        return; /* its worker is away: that fewer are sent would not bring it back */
-    if (!permit->heavy) {
-        limit_sample(permit->limit, took_ns, permit->began_ns, now_ns);
+    if (permit->heavy) {
+        if (outcome == OUTCOME_REPLIED && worked_us > 0) /* else it is a repeated answer, or a refusal */
+            capacity_note(&service->capacity, worked_us * 1000, limit_in_flight(permit->limit) - 1, now_ns);
         return;
     }
-    if (outcome == OUTCOME_REPLIED && worked_us == 0)
-        return; /* a repeated answer, or a refusal: nothing was queued */
-    int64_t wait_ns = (permit->wait_ms > 0 ? permit->wait_ms : 1) * CLOCK_NS_PER_MS;
-    limit_sample(permit->limit, took_ns / (wait_ns / WHOLE_WAIT), permit->began_ns, now_ns);
+    if (outcome == OUTCOME_DEADLINE && backlog_still(&service->backlog, permit->partition))
+        return; /* its worker is away: that fewer are sent would not bring it back */
+    limit_sample(permit->limit, now_ns - permit->began_ns - worked_us * 1000, permit->began_ns, now_ns);
 }
 
 void admission_leave(struct permit *permit, enum outcome outcome, int64_t worked_us, int64_t now_ns)

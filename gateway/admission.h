@@ -5,11 +5,12 @@
  *   admission_client   how often one client may ask at all        429   throttle.h
  *   admission_enter    does it wait longer than it may?           503   backlog.h
  *                      are as many under way as answer quickly?   503   limit.h
+ *                      will its turn come early enough?           503   capacity.h
  *   admission_leave    what came of it, which moves the limit
  *   admission_repeat   may a command be sent a second time?             budget.h
  *
- * Each service has two limits: one for what is answered quickly, whose measure is its latency, and one for its heavy rows
- * (computations), whose measure is the share of the caller's wait that is spent before the work begins. Heavy ones can take
+ * Each service has a limit for what is answered quickly, whose measure is its latency; and for its heavy rows (computations) an estimate
+ * of the time until their work would begin, which may be a share of what their caller waits (capacity.h). Heavy ones can take
  * half of the places there are, other writes nine tenths: reads, and questions about operations, still pass when those are
  * refused. Health needs no place.
  */
@@ -19,6 +20,7 @@
 #include "answer.h"
 #include "backlog.h"
 #include "budget.h"
+#include "capacity.h"
 #include "limit.h"
 #include "routes.h"
 #include "throttle.h"
@@ -37,7 +39,8 @@ struct admission_options {
 
 struct admission_service {
     const char *name;
-    struct limit quick, heavy;
+    struct limit quick, heavy; /* heavy: only its ceiling counts */
+    struct capacity capacity;  /* for heavy ones */
     struct backlog backlog;
     _Atomic int64_t tried_ns; /* when one was let through although nobody seems to work */
     _Atomic uint64_t refused_backlog, refused_limit; /* requests that in_time(), or a limit, refused */
@@ -67,7 +70,7 @@ struct slice admission_client(const struct admission *admission, const struct re
 struct permit {
     struct admission_service *service;
     struct limit *limit;
-    int64_t began_ns, wait_ms;
+    int64_t began_ns;
     int32_t partition;
     bool heavy;
 };

@@ -89,14 +89,14 @@ static void slow_answers_make_the_limit_smaller_and_work_does_not_count(void **u
     struct permit permit;
     int64_t now_ns = 10 * S;
     for (int i = 0; i < 40; i++) {
-        permit = (struct permit){&admission.services[0], &admission.services[0].quick, now_ns - 2 * S, 5000, 0, false};
+        permit = (struct permit){&admission.services[0], &admission.services[0].quick, now_ns - 2 * S, 0, false};
         assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_REPLIED, 2990000, now_ns += S); /* it was worked on */
     }
     assert_int_equal(limit_now(&admission.services[0].quick), 20);
     for (int i = 0; i < 40; i++) {
         struct admission_service *service = &admission.services[0];
-        permit = (struct permit){service, &service->quick, now_ns - 3 * S, 5000, 0, false};
+        permit = (struct permit){service, &service->quick, now_ns - 3 * S, 0, false};
         assert_true(limit_enter(permit.limit, 1000, S));
         admission_leave(&permit, OUTCOME_DEADLINE, 0, now_ns += S);
     }
@@ -111,29 +111,46 @@ static void whose_worker_is_away_is_not_overloaded(void **unused)
     admission_note(&admission, service->name, 0, 10, 20, true, now_ns);
     admission_note(&admission, service->name, 0, 10, 30, true, now_ns + S);
     for (int i = 0; i < 40; i++) {
-        struct permit permit = {service, &service->quick, now_ns - 5 * S, 5000, 0, false};
+        struct permit permit = {service, &service->quick, now_ns - 5 * S, 0, false};
         assert_true(limit_enter(permit.limit, 1000, now_ns));
         admission_leave(&permit, OUTCOME_DEADLINE, 0, now_ns += S);
     }
     assert_int_equal(limit_now(&service->quick), 20);
 }
 
+static void end_heavy(int64_t now_ns)
+{
+    struct permit permit = {.service = &admission.services[1], .limit = &admission.services[1].heavy, .began_ns = now_ns, .heavy = true};
+    admission_leave(&permit, OUTCOME_REPLIED, 1000000, now_ns);
+}
+
+/* One a second gets done: the fifth in the queue is too late for who waits nine seconds, half of which may be spent waiting. */
 static void computations_are_judged_by_the_share_of_their_wait_that_is_queued(void **unused)
 {
-    struct admission_service *service = &admission.services[1];
+    struct permit heavy[100], other;
+    int n = enter_all(&heavy_row, "compute", heavy);
+    assert_int_equal(n, 10);
     int64_t now_ns = 100 * S;
-    for (int i = 0; i < 40; i++) { /* 20 s of a minute in the queue, whatever the work takes */
-        struct permit permit = {service, &service->heavy, now_ns - 50 * S, 60000, 0, true};
-        assert_true(limit_enter(permit.limit, 1000, S));
-        admission_leave(&permit, OUTCOME_REPLIED, 30000000, now_ns += S);
+    for (int i = 0; i < 10; i++) {
+        end_heavy(now_ns += S);
+        assert_true(enter(&heavy_row, "compute", 1000000, &heavy[i]));
     }
-    assert_int_equal(limit_now(&service->heavy), 10);
-    for (int i = 0; i < 4; i++) { /* 20 s of 25 are too much */
-        struct permit permit = {service, &service->heavy, now_ns - 25 * S, 25000, 0, true};
-        assert_true(limit_enter(permit.limit, 1000, S));
-        admission_leave(&permit, OUTCOME_REPLIED, 5000000, now_ns += 3 * S);
-    }
-    assert_true(limit_now(&service->heavy) < 10);
+    for (int i = 0; i < 4; i++)
+        end_heavy(now_ns += S);
+    assert_int_equal(limit_in_flight(&admission.services[1].heavy), 6);
+    assert_false(enter(&heavy_row, "compute", 9000, &other));
+    assert_int_equal(answer.status, 503);
+    assert_true(enter(&heavy_row, "compute", 11000, &other));
+    admission_withdraw(&other);
+    end_heavy(now_ns += S);
+    end_heavy(now_ns += S);
+    assert_true(enter(&heavy_row, "compute", 9000, &other));
+    admission_withdraw(&other);
+    for (int i = 0; i < 3; i++)
+        end_heavy(now_ns += S);
+    assert_true(enter(&heavy_row, "compute", 1, &other)); /* two are let through whatever is known */
+    admission_withdraw(&other);
+    end_heavy(now_ns += S);
 }
 
 static void what_would_be_too_late_is_refused_with_an_estimate(void **unused)
