@@ -20,7 +20,8 @@ def operation_id(service, command, key):
 
 
 class Operations(ClusterTest):
-    options = {"gateways": 2, "item_workers": 1, "compute_workers": 1}
+    # in one piece: what is cut into parts tells its progress by whole parts only
+    options = {"gateways": 2, "item_workers": 1, "compute_workers": 1, "worker_environment": {"ROUNDTRIP_CHECKPOINT_INTERVAL": "1h"}}
     weight = 30
 
     def accepted(self, response):

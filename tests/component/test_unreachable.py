@@ -83,7 +83,7 @@ class Unreachable(BreakingTest):
             self.assertTrue(found.status == 404 or found.json() == item(id), found.body)
 
     def test_frozen(self):
-        cluster = self.start()
+        cluster = self.start(worker_environment={"ROUNDTRIP_CHECKPOINT_INTERVAL": "1h"})  # the long job is to last: on one thread
         port, gateway = cluster.port(), cluster.gateways[0]
         done = self.operation(cluster, 1000)
         self.assertEqual(cluster.http().get(done, Prefer="wait=20").json()["state"], "succeeded")
