@@ -139,7 +139,7 @@ class Degrade(DegradeTest):
     def newcomer(self):
         """Gateways that start meanwhile: one knows what it read of the log; one must not serve it."""
         for flags, status in (([], 200), (["--serve-stale", "off"], 503), (["--stale-copy", "0"], 503)):
-            self.cluster.add_gateway(flags=flags + ["--lag-interval", "60s"])  # else it may learn of the backlog first, and send nothing
+            self.cluster.add_gateway(flags=flags + ["--lag-interval", "0"])  # else it may learn of the backlog first, and send nothing
             number = len(self.cluster.gateways) - 1
             self.open(number)
             answer = self.cluster.http(number).get("/items/9102")
