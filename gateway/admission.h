@@ -79,8 +79,7 @@ struct admission_request {
     const struct route *route;
     const char *service;
     int32_t partition; /* -1: each */
-    int64_t wait_ms;   /* how long the caller waits, and */
-    int64_t work_ms;   /* until when its command makes sense */
+    int64_t work_ms;   /* how long its command makes sense */
 };
 /** False: the answer to give. Every true is followed by one admission_leave() or admission_withdraw(). */
 bool admission_enter(struct admission *admission, const struct admission_request *request, int64_t now_ns,

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "json.h"
+#include "list.h"
 #include "operation_id.h"
 #include "pending.h"
 #include "reuse.h"
@@ -104,17 +105,7 @@ bool computations_build_list(const struct request *req, int64_t now_ms, struct d
 void computations_finish_list(const struct request *req, const struct draft *draft, const struct received *parts, size_t count,
                               struct answer *ret_answer)
 {
-    struct slice pages[PENDING_PARTS_MAX];
-    for (size_t i = 0; i < count; i++) {
-        if (parts[i].status != 200) { /* one partition's refusal is the whole list's */
-            answer_reply(ret_answer, &parts[i], false, SLICE_NONE);
-            return;
-        }
-        pages[i] = parts[i].body;
-    }
-    answer_json(ret_answer, 200, SLICE(""));
-    if (!timeline_merge(pages, count, draft->limit, &ret_answer->own_body))
-        answer_problem(ret_answer, 502, "A worker's page of computations could not be read; please report it. Nothing was changed.");
+    list_finish(parts, count, draft->limit, timeline_merge, "computations", ret_answer);
 }
 
 bool computations_build_heavy(const struct request *req, int64_t now_ms, struct draft *draft,

@@ -76,7 +76,6 @@ static bool admit(struct flow *flow, struct exchange *x, int64_t now_ns)
     const struct admission_request request = {.route = x->route,
                                               .service = x->draft.service,
                                               .partition = partition_of(flow, x),
-                                              .wait_ms = x->wait_ms,
                                               .work_ms = x->work_ms};
     if (admission_enter(flow->admission, &request, now_ns, &x->permit, &x->answer))
         return true;

@@ -81,3 +81,19 @@ bool list_merge(const struct slice *texts, size_t count, int64_t limit, struct b
         buf_append_text(out, "],\"next\":null}");
     return !bad && buf_ok(out);
 }
+
+void list_finish(const struct received *parts, size_t count, int64_t limit, list_merge_fn *merge, const char *what,
+                 struct answer *ret_answer)
+{
+    struct slice pages[PENDING_PARTS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].status != 200) { /* one partition's refusal is the whole list's */
+            answer_reply(ret_answer, &parts[i], false, SLICE_NONE);
+            return;
+        }
+        pages[i] = parts[i].body;
+    }
+    answer_json(ret_answer, 200, SLICE(""));
+    if (!merge(pages, count, limit, &ret_answer->own_body))
+        answer_problem(ret_answer, 502, "A worker's page of %s could not be read; please report it. Nothing was changed.", what);
+}

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "answer.h"
 #include "buf.h"
 #include "pending.h"
 #include "slice.h"
@@ -22,5 +23,11 @@
  */
 bool list_merge(const struct slice *pages, size_t count, int64_t limit, struct buf *out)
     __attribute__((warn_unused_result));
+
+/** What makes one page of those of all partitions; as list_merge(). */
+typedef bool list_merge_fn(const struct slice *pages, size_t count, int64_t limit, struct buf *out);
+/** The answer from all partitions' replies; `what` they list. */
+void list_finish(const struct received *parts, size_t count, int64_t limit, list_merge_fn *merge, const char *what,
+                 struct answer *ret_answer);
 
 #endif

@@ -28,7 +28,7 @@ static int close_one(void **unused)
 
 static bool enter(const struct route *row, const char *service, int64_t wait_ms, struct permit *ret_permit)
 {
-    const struct admission_request request = {.route = row, .service = service, .partition = 0, .wait_ms = wait_ms, .work_ms = wait_ms};
+    const struct admission_request request = {.route = row, .service = service, .partition = 0, .work_ms = wait_ms};
     return admission_enter(&admission, &request, S, ret_permit, &answer);
 }
 
@@ -164,10 +164,10 @@ static void what_would_be_too_late_is_refused_with_an_estimate(void **unused)
     assert_string_equal(answer_find(&answer, "Retry-After"), "20");
     assert_true(enter(&write_row, "item", 30000, &permit)); /* it has the time */
     admission_withdraw(&permit);
-    const struct admission_request other = {.route = &write_row, .service = "item", .partition = 1, .wait_ms = 5000, .work_ms = 5000};
+    const struct admission_request other = {.route = &write_row, .service = "item", .partition = 1, .work_ms = 5000};
     assert_true(admission_enter(&admission, &other, S, &permit, &answer));
     admission_withdraw(&permit);
-    const struct admission_request all = {.route = &read_row, .service = "item", .partition = -1, .wait_ms = 5000, .work_ms = 5000};
+    const struct admission_request all = {.route = &read_row, .service = "item", .partition = -1, .work_ms = 5000};
     assert_false(admission_enter(&admission, &all, S, &permit, &answer)); /* a list needs each */
     admission_forget(&admission, "item");
     assert_true(enter(&write_row, "item", 5000, &permit));
@@ -183,7 +183,7 @@ static void nobody_works(void **unused)
     assert_true(enter(&read_row, "item", 60000, &permit)); /* one may try */
     admission_withdraw(&permit);
     assert_false(enter(&read_row, "item", 60000, &permit));
-    const struct admission_request patient = {.route = &write_row, .service = "item", .partition = 0, .wait_ms = 5000, .work_ms = 900000};
+    const struct admission_request patient = {.route = &write_row, .service = "item", .partition = 0, .work_ms = 900000};
     assert_true(admission_enter(&admission, &patient, S, &permit, &answer)); /* in a quarter of an hour somebody may */
     admission_withdraw(&permit);
     assert_string_equal(answer_find(&answer, "Retry-After"), "5");
