@@ -6,10 +6,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include "random.h"
 
 #define CLAIM_ID_MAX 64
 
@@ -111,8 +112,7 @@ void envelope_fingerprint(const struct command *cmd, char ret_hex[ENVELOPE_FINGE
 void envelope_new_id(int64_t wall_ms, char ret_id[ENVELOPE_UUID_SIZE])
 {
     unsigned char b[16];
-    if (getrandom(b + 6, 10, 0) != 10) /* so few bytes come whole or the kernel has none to give */
-        abort(); /* an id that is not unique would be answered with another command's outcome */
+    random_bytes(b + 6, 10);
     for (int i = 0; i < 6; i++)
         b[i] = (unsigned char)((uint64_t)wall_ms >> (40 - 8 * i));
     b[6] = (unsigned char)((b[6] & 0x0f) | 0x70);

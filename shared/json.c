@@ -186,3 +186,12 @@ int64_t json_member_int64(struct json_object *object, const char *name, int64_t 
         return fallback;
     return json_object_get_int64(value);
 }
+
+void json_append_text(struct buf *out, const char *name, struct slice text)
+{
+    buf_printf(out, ",\"%s\":", name);
+    if (text.len > 0 && utf8_is_valid(text))
+        buf_append_json(out, text);
+    else
+        buf_append_text(out, "null");
+}

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "buf.h"
 #include "slice.h"
 
 #define JSON_DEPTH_MAX  32
@@ -51,5 +52,8 @@ bool json_members_check(struct json_object *object, const struct json_member *me
 /** Reading a member that json_members_check has seen; SLICE_NONE / 0 when an optional one is absent. */
 struct slice json_member_string(struct json_object *object, const char *name);
 int64_t json_member_int64(struct json_object *object, const char *name, int64_t fallback);
+
+/** Appends `,"name":` and the text as a JSON string; null where it is absent, empty or not UTF-8. `name` needs no escapes. */
+void json_append_text(struct buf *out, const char *name, struct slice text);
 
 #endif

@@ -3,8 +3,8 @@
  * Sending records and hearing what became of them.
  *
  * producer_send() either hands the record to librdkafka (idle) or keeps a copy in `gathered` (loaded); the serving thread
- * sends what has gathered when pace.h says so. `lock` guards the list and the pace, so order per partition is kept:
- * nothing is sent at once while something is gathered.
+ * sends what has gathered when pace.h says so. `lock` guards the list and the pace, so order per partition is kept: nothing is sent at
+ * once while something is gathered.
  */
 #include "bus/producer_own.h"
 
@@ -15,6 +15,8 @@
 #include "clock.h"
 
 #define CANCEL_TIMEOUT_MS 500
+/** So long deliveries wait that nobody hurries for. Long against a round trip, so that mostly something else wakes the thread; short for who waits. */
+#define UNHURRIED_NS (INT64_C(1) * CLOCK_NS_PER_MS)
 
 static size_t record_bytes(const struct record *rec, const struct headers *headers)
 {
@@ -28,11 +30,11 @@ static size_t record_bytes(const struct record *rec, const struct headers *heade
  * With `lock` held. Handles are made once a topic: looking one up by name inside librdkafka takes its global lock. NULL
  * when there are as many as are kept (callers choose reply topics, so their number is not ours): then by name.
  */
-rd_kafka_topic_t *producer_topic(struct producer *producer, const char *name)
+struct topic_handle *producer_topic(struct producer *producer, const char *name)
 {
     for (size_t i = 0; i < producer->topic_count; i++) {
         if (strcmp(producer->topics[i].name, name) == 0)
-            return producer->topics[i].rkt;
+            return &producer->topics[i];
     }
     if (producer->topic_count == PRODUCER_TOPICS_MAX)
         return NULL;
@@ -43,9 +45,9 @@ rd_kafka_topic_t *producer_topic(struct producer *producer, const char *name)
         return NULL;
     }
     size_t at = producer->topic_count++;
-    producer->topics[at] = (struct topic_handle){copy, rkt};
+    producer->topics[at] = (struct topic_handle){.name = copy, .rkt = rkt};
     atomic_store_explicit(&producer->sends.topics[at].topic, copy, memory_order_release);
-    return rkt;
+    return &producer->topics[at];
 }
 
 static rd_kafka_headers_t *native_headers(const struct headers *headers)
@@ -58,13 +60,13 @@ static rd_kafka_headers_t *native_headers(const struct headers *headers)
     return list;
 }
 
-/* Takes `headers` over in any case. */
-static int produce(struct producer *producer, rd_kafka_topic_t *rkt, const struct record *rec,
+/* With `lock` held. Takes `headers` over in any case. */
+static int produce(struct producer *producer, struct topic_handle *topic, const struct record *rec,
                    rd_kafka_headers_t *headers, void *opaque)
 {
     struct slice key = rec->key, value = rec->value;
     rd_kafka_vu_t vus[] = {
-        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = rkt},
+        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = rec->topic},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = rec->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)key.p, key.len}},
@@ -72,8 +74,8 @@ static int produce(struct producer *producer, rd_kafka_topic_t *rkt, const struc
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque},
     };
-    if (!rkt)
-        vus[0] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = rec->topic};
+    if (topic)
+        vus[0] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic->rkt};
     rd_kafka_error_t *error = rd_kafka_produceva(producer->rk, vus, sizeof(vus) / sizeof(vus[0]));
     if (!error)
         return 0;
@@ -84,14 +86,14 @@ static int produce(struct producer *producer, rd_kafka_topic_t *rkt, const struc
 }
 
 /* With `lock` held. */
-static int gather(struct producer *producer, rd_kafka_topic_t *rkt, const struct record *rec,
+static int gather(struct producer *producer, struct topic_handle *topic, const struct record *rec,
                   rd_kafka_headers_t *headers, void *opaque)
 {
-    size_t topic_size = rkt ? 0 : strlen(rec->topic) + 1;
+    size_t topic_size = topic ? 0 : strlen(rec->topic) + 1;
     struct gathered *item = malloc(sizeof(*item) + rec->key.len + rec->value.len + topic_size);
     if (!item)
         return -ENOMEM;
-    *item = (struct gathered){.rkt = rkt,
+    *item = (struct gathered){.topic = topic,
                               .headers = headers,
                               .opaque = opaque,
                               .partition = rec->partition,
@@ -107,12 +109,18 @@ static int gather(struct producer *producer, rd_kafka_topic_t *rkt, const struct
         memcpy(item->bytes + rec->key.len + rec->value.len, rec->topic, topic_size);
     *producer->last = item;
     producer->last = &item->next;
-    if (producer->gathered_count++ == 0 && !producer->corked) {
-        uint64_t one = 1; /* the serving thread must learn of the beat */
+    producer->gathered_count++;
+    return 0;
+}
+
+/* With `lock` held: a record was gathered. When that makes a beat due, the serving thread must learn of it. */
+static void note_gathered(const struct producer *producer)
+{
+    if (producer->gathered_count == 1 && !producer->corked) {
+        uint64_t one = 1;
         ssize_t n = write(producer->fd, &one, sizeof(one));
         (void)n;
     }
-    return 0;
 }
 
 int producer_send(struct producer *producer, const struct record *rec, const struct headers *headers, void *opaque)
@@ -128,9 +136,11 @@ int producer_send(struct producer *producer, const struct record *rec, const str
     if (before == 0)
         atomic_store_explicit(&producer->heard_ns, now_ns, memory_order_relaxed);
     pthread_mutex_lock(&producer->lock);
-    rd_kafka_topic_t *rkt = producer_topic(producer, rec->topic);
+    struct topic_handle *topic = producer_topic(producer, rec->topic);
     bool at_once = !producer->corked && pace_may_send(&producer->pace, before, producer->gathered_count, now_ns);
-    int err = at_once ? produce(producer, rkt, rec, list, opaque) : gather(producer, rkt, rec, list, opaque);
+    int err = at_once ? produce(producer, topic, rec, list, opaque) : gather(producer, topic, rec, list, opaque);
+    if (!at_once && !err)
+        note_gathered(producer);
     pthread_mutex_unlock(&producer->lock);
     if (err) {
         if (!at_once)
@@ -160,42 +170,46 @@ static int send_gathered(struct producer *producer, const struct gathered *item)
                                .partition = item->partition,
                                .key = item->has_key ? slice_make(item->bytes, item->key_len) : SLICE_NONE,
                                .value = item->has_value ? slice_make(value, item->value_len) : SLICE_NONE};
-    return produce(producer, item->rkt, &rec, item->headers, item->opaque);
+    return produce(producer, item->topic, &rec, item->headers, item->opaque);
 }
 
 /*
- * Sends what has gathered, in order. The lock is held while handing over, so that nothing overtakes. Once one is refused
- * a gapless producer refuses the rest too: a later record may build on it.
+ * With `lock` held, so that nothing overtakes: hands over what has gathered, in order. Returns what librdkafka refused, each item's
+ * `partition` being the error. Once one is refused a gapless producer refuses the rest too: a later record may build on it.
  */
-static void beat(struct producer *producer, int64_t now_ns)
+static struct gathered *hand_over(struct producer *producer)
 {
-    struct gathered *refused = NULL, **refused_last = &refused;
-    pthread_mutex_lock(&producer->lock);
-    struct gathered *item = producer->first;
+    struct gathered *refused = NULL, **refused_last = &refused, *item = producer->first;
     producer->first = NULL;
     producer->last = &producer->first;
     producer->gathered_count = 0;
-    if (item)
-        pace_beat(&producer->pace, atomic_load(&producer->in_flight), now_ns);
-    while (item) {
-        struct gathered *next = item->next;
+    for (struct gathered *next; item; item = next) {
+        next = item->next;
         int err = -ECANCELED;
         if (producer->gapless && refused)
             rd_kafka_headers_destroy(item->headers);
         else
             err = send_gathered(producer, item);
-        if (err) {
-            item->partition = err; /* kept for refuse() below, outside the lock */
-            item->next = NULL;
-            *refused_last = item;
-            refused_last = &item->next;
-        } else {
+        if (!err) {
             free(item);
+            continue;
         }
-        item = next;
+        item->partition = err;
+        item->next = NULL;
+        *refused_last = item;
+        refused_last = &item->next;
     }
+    return refused;
+}
+
+static void beat(struct producer *producer, int64_t now_ns)
+{
+    pthread_mutex_lock(&producer->lock);
+    if (producer->first)
+        pace_beat(&producer->pace, atomic_load(&producer->in_flight), now_ns);
+    struct gathered *refused = hand_over(producer);
     pthread_mutex_unlock(&producer->lock);
-    while (refused) {
+    while (refused) { /* outside the lock: it calls the sender */
         struct gathered *next = refused->next;
         refuse(producer, refused, refused->partition);
         free(refused);
@@ -227,18 +241,29 @@ int producer_fd(const struct producer *producer)
     return producer->fd;
 }
 
+/* When deliveries are to be looked at, though the descriptor says nothing. Serving thread. */
+static int64_t serve_due_ns(const struct producer *producer)
+{
+    if (!producer->unhurried || atomic_load(&producer->in_flight) == 0)
+        return INT64_MAX;
+    int64_t heard_ns = atomic_load_explicit(&producer->heard_ns, memory_order_relaxed);
+    return (heard_ns > producer->served_ns ? heard_ns : producer->served_ns) + UNHURRIED_NS;
+}
+
 int64_t producer_due_ns(const struct producer *producer)
 {
     struct producer *mutable = (struct producer *)producer; /* the lock is not part of its value */
     pthread_mutex_lock(&mutable->lock);
     int64_t due = pace_due_ns(&producer->pace, producer->gathered_count);
     pthread_mutex_unlock(&mutable->lock);
+    int64_t serve = serve_due_ns(producer);
+    due = serve < due ? serve : due;
     if (!atomic_load(&producer->connected) || atomic_load(&producer->suspect))
         due = due < producer->next_probe_ns ? due : producer->next_probe_ns;
     return due;
 }
 
-void producer_push(struct producer *producer, int64_t now_ns)
+static void send_due(struct producer *producer, int64_t now_ns)
 {
     pthread_mutex_lock(&producer->lock);
     bool due = pace_due_ns(&producer->pace, producer->gathered_count) <= now_ns;
@@ -265,9 +290,17 @@ int producer_serve(struct producer *producer, int64_t now_ns)
     producer->served = 0;
     producer->acknowledged = false;
     rd_kafka_poll(producer->rk, 0);
+    producer->served_ns = now_ns;
     notice_silence(producer, now_ns);
-    producer_push(producer, now_ns);
+    send_due(producer, now_ns);
     return (int)producer->served;
+}
+
+void producer_push(struct producer *producer, int64_t now_ns)
+{
+    send_due(producer, now_ns); /* first: somebody may wait for it */
+    if (serve_due_ns(producer) <= now_ns)
+        producer_serve(producer, now_ns);
 }
 
 int producer_flush(struct producer *producer, int64_t timeout_ms)

@@ -30,7 +30,9 @@ struct producer_options {
     const struct bus_settings *settings;
     const char *role;         /* for client.id and log lines: "events" */
     bool gapless;             /* never a later record without an earlier one; no time-out (the journal) */
+    bool repeatable;          /* a retry may write a record twice, or behind later ones: who reads it tells by its id. Cheaper under load */
     bool corked;              /* the serving thread sends: records leave in producer_serve(), a turn's together */
+    bool unhurried;           /* producer_fd() does not tell of deliveries: they are served when producer_due_ns() comes, or earlier */
     int extra_bytes;            /* a record may be so much larger than message.max.bytes: what it was, and headers of ours */
     int64_t message_timeout_ms; /* ignored with gapless; 0: librdkafka's default */
     producer_delivered_fn *delivered; /* called by producer_serve(), on its thread; may be NULL */

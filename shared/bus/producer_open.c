@@ -73,7 +73,7 @@ static rd_kafka_conf_t *make_conf(const struct producer_options *options, struct
     const struct rk_setting settings[] = {
         {"linger.ms", "0"},
         {"acks", "all"},
-        {"enable.idempotence", "true"},
+        {"enable.idempotence", options->repeatable ? "false" : "true"},
         {"enable.gapless.guarantee", options->gapless ? "true" : "false"},
         {"message.timeout.ms", timeout},
         {"partitioner", "murmur2_random"},
@@ -114,6 +114,7 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     producer->delivered = options->delivered;
     producer->arg = options->arg;
     producer->corked = options->corked;
+    producer->unhurried = options->unhurried;
     producer->gapless = options->gapless;
     producer->measured = options->settings->measured;
     producer->last = &producer->first;
@@ -134,7 +135,7 @@ int producer_open(const struct producer_options *options, struct producer **ret_
         goto fail;
     producer->max_bytes = max_bytes(producer->rk);
     producer->queue = rd_kafka_queue_get_main(producer->rk);
-    producer->fd = rk_queue_fd(producer->queue);
+    producer->fd = rk_queue_fd(options->unhurried ? NULL : producer->queue);
     if (producer->fd < 0) {
         err = producer->fd;
         rk_error_set(ret_error, "cannot make an eventfd: %s; raise the limit of open files", strerror(-err));
@@ -190,12 +191,12 @@ void producer_probe(struct producer *producer, int64_t now_ns)
 int32_t producer_warm(struct producer *producer, const char *topic, int64_t timeout_ms, struct bus_error *ret_error)
 {
     pthread_mutex_lock(&producer->lock);
-    rd_kafka_topic_t *rkt = producer_topic(producer, topic);
+    const struct topic_handle *handle = producer_topic(producer, topic);
     pthread_mutex_unlock(&producer->lock);
-    if (!rkt)
+    if (!handle)
         return -ENOMEM;
     const struct rd_kafka_metadata *metadata;
-    rd_kafka_resp_err_t err = rd_kafka_metadata(producer->rk, 0, rkt, &metadata, (int)timeout_ms);
+    rd_kafka_resp_err_t err = rd_kafka_metadata(producer->rk, 0, handle->rkt, &metadata, (int)timeout_ms);
     if (err) {
         rk_error_set(ret_error, "no metadata of topic %s: %s; is Kafka running at that address?", topic,
                      rd_kafka_err2str(err));

@@ -3,7 +3,7 @@
 #include "bus/reader.h"
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,25 +25,22 @@ struct reader {
     struct refill refill;
     char *cluster_id;
     bool failed;
-    _Atomic bool connected;
 };
 
 static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 {
-    struct reader *reader = opaque;
-    if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-        atomic_store(&reader->connected, false);
+    const struct reader *reader = opaque;
     log_debug("reader error", "role=%s error=\"%s\" reason=\"%s\"", reader->role, rd_kafka_err2name(err), reason);
 }
 
 _Static_assert(READER_TAIL(7) == RD_KAFKA_OFFSET_TAIL(7), "librdkafka's own number");
 
-static int open_with(const struct bus_settings *settings, const char *role, const char *wait_ms,
+static int open_with(const struct bus_settings *settings, const char *role, const char *min_bytes, const char *wait_ms,
                      struct reader **ret_reader, struct bus_error *ret_error)
 {
     const struct rk_setting own[] = {
         {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"},
-        {"fetch.min.bytes", "1"},         {"fetch.error.backoff.ms", "5"},
+        {"fetch.min.bytes", min_bytes},         {"fetch.error.backoff.ms", "5"},
         {"queued.min.messages", "10000"}, {"auto.offset.reset", "earliest"},
         {"fetch.wait.max.ms", wait_ms},   {refill_by_setting() ? REFILL_BACKOFF : NULL, "5"},
         {NULL, NULL},
@@ -54,7 +51,6 @@ static int open_with(const struct bus_settings *settings, const char *role, cons
     int err = -EINVAL;
     reader->fd = -1;
     reader->role = role;
-    reader->connected = true;
     rd_kafka_conf_t *conf = rk_conf(settings, role, own, ret_error);
     if (!conf)
         goto fail;
@@ -86,13 +82,21 @@ fail:
 int reader_open(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
                 struct bus_error *ret_error)
 {
-    return open_with(settings, role, "500", ret_reader, ret_error);
+    return open_with(settings, role, "1", "500", ret_reader, ret_error);
 }
 
 int reader_open_brief(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
                       struct bus_error *ret_error)
 {
-    return open_with(settings, role, "10", ret_reader, ret_error);
+    return open_with(settings, role, "1", "10", ret_reader, ret_error);
+}
+
+int reader_open_unhurried(const struct bus_settings *settings, const char *role, struct reader **ret_reader,
+                          struct bus_error *ret_error)
+{
+    char wait_ms[12];
+    snprintf(wait_ms, sizeof(wait_ms), "%d", READER_UNHURRIED_MS);
+    return open_with(settings, role, "65536", wait_ms, ret_reader, ret_error);
 }
 
 void reader_close(struct reader *reader)
@@ -172,7 +176,6 @@ struct message *reader_poll(struct reader *reader, int timeout_ms)
         if (!native)
             return NULL;
         if (!native->err) {
-            atomic_store_explicit(&reader->connected, true, memory_order_relaxed);
             refill_took(&reader->refill, native->len, reader->reading);
             struct message *msg = rk_message_wrap(native);
             reader->failed |= msg == NULL; /* it must not be skipped unseen */
@@ -184,43 +187,55 @@ struct message *reader_poll(struct reader *reader, int timeout_ms)
     }
 }
 
-int reader_watermarks(struct reader *reader, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
-                      struct bus_error *ret_error)
+/*
+ * Who leads the topic's partitions, asked anew. A broker that does not lead one says so, but librdkafka (2.0 to 2.8) goes on to ask it for
+ * rd_kafka_offsets_for_times() until what it knows of the topic is too old: minutes, where a broker was lost and has come back.
+ */
+static void refresh_leaders(struct reader *reader, const char *topic, int timeout_ms)
 {
-    rd_kafka_resp_err_t err =
-        rd_kafka_query_watermark_offsets(reader->rk, topic, partition, ret_low, ret_high, BUS_TIMEOUT_MS);
-    atomic_store(&reader->connected, !err);
-    if (err)
-        rk_error_set(ret_error, "cannot read the ends of %s/%d: %s", topic, partition, rd_kafka_err2str(err));
-    return rk_errno(err);
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *rkt = topic_of(reader, topic);
+    if (rkt && rd_kafka_metadata(reader->rk, 0, rkt, &metadata, timeout_ms) == RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_metadata_destroy(metadata);
 }
 
-/* RD_KAFKA_OFFSET_BEGINNING or _END as an offset. */
-static int look_up(struct reader *reader, const char *topic, int32_t partition, int64_t which, int timeout_ms, int64_t *ret_offset)
+/* RD_KAFKA_OFFSET_BEGINNING or _END of partitions first to first + count - 1 as offsets: in one request to each leader. The first error. */
+static int look_up(struct reader *reader, const char *topic, int32_t first, int32_t count, int64_t which, int timeout_ms, int64_t *ret_offsets)
 {
-    /* not rd_kafka_query_watermark_offsets(): whatever its time-out, it waits until a broker answers */
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *asked = rd_kafka_topic_partition_list_add(list, topic, partition);
-    asked->offset = which; /* ListOffsets' own "earliest" and "latest", where others have a time */
+    /* not rd_kafka_query_watermark_offsets(): whatever its time-out, it waits until the broker answers that it believes to lead the partition */
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(count);
+    for (int32_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, topic, first + i)->offset = which; /* ListOffsets' own "earliest" and "latest", where others have a time */
     rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(reader->rk, list, timeout_ms);
-    if (!err)
-        err = asked->err;
-    if (!err && asked->offset < 0)
-        err = RD_KAFKA_RESP_ERR__NO_OFFSET;
-    if (!err)
-        *ret_offset = asked->offset;
+    for (int32_t i = 0; i < count; i++) { /* librdkafka keeps their order */
+        const rd_kafka_topic_partition_t *found = &list->elems[i];
+        rd_kafka_resp_err_t own = err ? err : found->err ? found->err : found->offset < 0 ? RD_KAFKA_RESP_ERR__NO_OFFSET : RD_KAFKA_RESP_ERR_NO_ERROR;
+        if (!own)
+            ret_offsets[i] = found->offset;
+        else if (!err)
+            err = own;
+    }
+    if (err)
+        refresh_leaders(reader, topic, timeout_ms);
     rd_kafka_topic_partition_list_destroy(list);
     return rk_errno(err);
 }
 
 int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
 {
-    return look_up(reader, topic, partition, RD_KAFKA_OFFSET_END, timeout_ms, ret_high);
+    return look_up(reader, topic, partition, 1, RD_KAFKA_OFFSET_END, timeout_ms, ret_high);
+}
+
+int reader_ends(struct reader *reader, const char *topic, int32_t partitions, int timeout_ms, int64_t *ret_high)
+{
+    for (int32_t p = 0; p < partitions; p++)
+        ret_high[p] = READER_END;
+    return look_up(reader, topic, 0, partitions, RD_KAFKA_OFFSET_END, timeout_ms, ret_high);
 }
 
 int reader_begin(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low)
 {
-    return look_up(reader, topic, partition, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, ret_low);
+    return look_up(reader, topic, partition, 1, RD_KAFKA_OFFSET_BEGINNING, timeout_ms, ret_low);
 }
 
 int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error)
@@ -230,7 +245,6 @@ int32_t reader_partition_count(struct reader *reader, const char *topic, struct 
         return -ENOMEM;
     const struct rd_kafka_metadata *metadata;
     rd_kafka_resp_err_t err = rd_kafka_metadata(reader->rk, 0, rkt, &metadata, BUS_TIMEOUT_MS);
-    atomic_store(&reader->connected, !err);
     if (err) {
         rk_error_set(ret_error, "no metadata of topic %s: %s; is Kafka running at that address?", topic,
                      rd_kafka_err2str(err));
@@ -251,7 +265,6 @@ int reader_each_topic(struct reader *reader, void (*each)(void *arg, const char 
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_resp_err_t err = rd_kafka_metadata(reader->rk, 1, NULL, &metadata, BUS_TIMEOUT_MS);
-    atomic_store(&reader->connected, !err);
     if (err) {
         rk_error_set(ret_error, "cannot list the topics: %s; is Kafka running at that address?", rd_kafka_err2str(err));
         return rk_errno(err);
@@ -269,11 +282,6 @@ const char *reader_cluster_id(struct reader *reader)
     if (!reader->cluster_id)
         reader->cluster_id = rd_kafka_clusterid(reader->rk, BUS_TIMEOUT_MS);
     return reader->cluster_id;
-}
-
-bool reader_connected(const struct reader *reader)
-{
-    return atomic_load_explicit(&reader->connected, memory_order_relaxed);
 }
 
 const char *reader_fatal(const struct reader *reader)

@@ -15,6 +15,9 @@
 static const struct rk_setting common_settings[] = {
     {"socket.nagle.disable", "true"},
     {"socket.keepalive.enable", "true"},
+    /* A machine that is gone says nothing: before Kafka gives its partitions to others, 9 s, its clients shall have stopped waiting. */
+    {"socket.timeout.ms", "6000"},
+    {"socket.connection.setup.timeout.ms", "3000"},
     {"reconnect.backoff.ms", "50"},
     {"reconnect.backoff.max.ms", "1000"},
     {"topic.metadata.refresh.interval.ms", "60000"},
@@ -110,7 +113,8 @@ int rk_queue_fd(rd_kafka_queue_t *queue)
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (fd < 0)
         return -errno;
-    rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof(one));
+    if (queue)
+        rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof(one));
     return fd;
 }
 

@@ -208,7 +208,7 @@ void bus_statistics_write(struct metrics_page *page)
 {
     static const struct metrics_family sends = {
         "messaging_client_operation_duration_seconds", METRICS_HISTOGRAM,
-        "From handing a record to librdkafka until every in-sync replica had it, or until it failed.",
+        "From handing a record to librdkafka until it was seen that every in-sync replica had it, or that it failed; of commands and replies that may be a millisecond later.",
         {"messaging_system", "messaging_operation_name", "messaging_destination_name", "roundtrip_client", "error_type"}};
     struct json_object *parsed[CLIENTS_MAX] = {NULL};
     const char *roles[CLIENTS_MAX] = {NULL};

@@ -28,8 +28,7 @@ static const struct metrics_family left_out = {
 
 static const struct metrics_family spans = {"roundtrip_trace_spans", METRICS_COUNTER, "Spans of traces, by what became of them.", {"result"}};
 
-/* Reads a small file of /proc into `text`; "" when it cannot. */
-static void read_file(const char *path, char *text, size_t size)
+void process_read(const char *path, char *text, size_t size)
 {
     FILE *file = fopen(path, "re");
     size_t n = file ? fread(text, 1, size - 1, file) : 0;
@@ -75,7 +74,7 @@ static int count_descriptors(void)
 static void write_memory(struct metrics_page *page)
 {
     char statm[128], *rest;
-    read_file("/proc/self/statm", statm, sizeof(statm));
+    process_read("/proc/self/statm", statm, sizeof(statm));
     double page_size = (double)sysconf(_SC_PAGESIZE), all = strtod(statm, &rest);
     metrics_single(page, &virtual_memory, all * page_size);
     metrics_single(page, &resident, strtod(rest, NULL) * page_size);
@@ -106,7 +105,7 @@ void process_metrics_write(struct metrics_page *page, const struct process_ident
     struct rlimit limit = {.rlim_cur = 0};
     getrusage(RUSAGE_SELF, &usage);
     getrlimit(RLIMIT_NOFILE, &limit);
-    read_file("/proc/self/stat", stat, sizeof(stat));
+    process_read("/proc/self/stat", stat, sizeof(stat));
     metrics_family(page, &build);
     metrics_sample(page, 1, METRICS_VALUES(identity->service, identity->instance, ROUNDTRIP_VERSION, bus_library_version()));
     metrics_single(page, &cpu, (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +

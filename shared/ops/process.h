@@ -12,4 +12,7 @@ struct process_identity {
 /** Names as every Prometheus client library has them, from /proc. Any thread. */
 void process_metrics_write(struct metrics_page *page, const struct process_identity *identity);
 
+/** Reads a small file of /proc as text, of at most `size` - 1 bytes; "" when it cannot. Any thread. */
+void process_read(const char *path, char *ret_text, size_t size);
+
 #endif

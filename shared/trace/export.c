@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "steady.h"
 #include "trace/span.h"
 
 /** A batch that the collector does not take now is offered so often, after pauses that double. */
@@ -51,23 +52,13 @@ void exporter_add(struct exporter *exporter, struct trace_span *span)
     span_free(span);
 }
 
-static struct timespec after(int64_t ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    int64_t ns = at.tv_nsec + ms % 1000 * CLOCK_NS_PER_MS;
-    at.tv_sec += (time_t)(ms / 1000 + ns / 1000000000);
-    at.tv_nsec = (long)(ns % 1000000000);
-    return at;
-}
-
 /* Waits for a full batch, or for as long as spans may wait; how many there are. */
 static size_t take(struct exporter *exporter, struct trace_span **batch, bool *ret_over)
 {
-    struct timespec until = after(exporter->settings.delay_ms);
+    int64_t until_ns = clock_mono_ns() + exporter->settings.delay_ms * CLOCK_NS_PER_MS;
     pthread_mutex_lock(&exporter->lock);
     while (exporter->count < exporter->settings.batch_max && !exporter->closing &&
-           pthread_cond_timedwait(&exporter->more, &exporter->lock, &until) != ETIMEDOUT)
+           steady_cond_wait(&exporter->more, &exporter->lock, until_ns) != ETIMEDOUT)
         ;
     size_t n = exporter->count < exporter->settings.batch_max ? exporter->count : exporter->settings.batch_max;
     for (size_t i = 0; i < n; i++)
@@ -166,11 +157,7 @@ int exporter_open(struct trace_settings *settings, struct exporter **ret_exporte
     exporter->settings = *settings;
     settings->endpoint = settings->headers = settings->attributes = (struct buf){0};
     pthread_mutex_init(&exporter->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&exporter->more, &attr);
-    pthread_condattr_destroy(&attr);
+    (void)steady_cond_init(&exporter->more);
     exporter->queue = calloc(exporter->settings.queue_max, sizeof(struct trace_span *));
     int err = exporter->queue ? post_open(&exporter->settings, &exporter->stop, &exporter->post) : -ENOMEM;
     if (!err)

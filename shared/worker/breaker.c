@@ -6,6 +6,12 @@
 
 #define PROBE_MAX_NS (INT64_C(30) * 1000000000)
 
+const char *breaker_phase_name(enum breaker_phase phase)
+{
+    static const char *const names[] = {[BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_PROBING] = "probing"};
+    return names[phase];
+}
+
 /* From when on a command may be the probe that was one `tried` times. */
 static int64_t turn_ns(const struct breaker *breaker, int tried)
 {

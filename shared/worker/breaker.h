@@ -39,6 +39,9 @@ struct breaker {
     int tried;                    /* how often the last probe's command had been one */
 };
 
+/** "closed", "open", "probing". Static. */
+const char *breaker_phase_name(enum breaker_phase phase);
+
 /**
  * May a command run now that was a probe in vain `tried` times? If not, `ret_at_ns` says when to ask again. Starts the probe when it
  * is time.

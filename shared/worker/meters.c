@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "worker/look.h"
 
 #define PUBLISH_NS (INT64_C(1000) * CLOCK_NS_PER_MS)
 
@@ -29,9 +30,10 @@ struct meters *meters_new(const struct service *service)
     while (service->operations[meters->operation_count].type)
         meters->operation_count++;
     meters->operations = calloc(meters->operation_count + 1, sizeof(*meters->operations));
-    if (meters->operations)
+    meters->look = look_new();
+    if (meters->operations && meters->look)
         return meters;
-    free(meters);
+    meters_free(meters);
     return NULL;
 }
 
@@ -41,6 +43,7 @@ void meters_free(struct meters *meters)
         return;
     free(atomic_load(&meters->partitions));
     free(meters->operations);
+    look_free(meters->look);
     free(meters);
 }
 
@@ -141,6 +144,7 @@ void meters_publish(struct worker *worker, int64_t now_ns)
     if (!meters)
         return;
     atomic_store_explicit(&meters->turned_ns, now_ns, memory_order_relaxed);
+    look_serve(meters->look, worker, now_ns);
     if (now_ns < meters->publish_ns && atomic_load(&meters->ready) == worker->ready)
         return;
     meters->publish_ns = now_ns + PUBLISH_NS;

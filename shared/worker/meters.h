@@ -50,6 +50,7 @@ struct meters {
     _Atomic(struct pool *) pool;                  /* NULL: none yet */
     _Atomic(void *) context;                      /* of the service; NULL: none yet */
     _Atomic bool ready, connected;
+    struct look *look;          /* for /debug/state */
     _Atomic int64_t turned_ns;  /* the loop's last turn; 0: it has not begun */
     int64_t publish_ns;         /* the loop's: when to publish next */
 };

@@ -64,6 +64,8 @@ static int open_clients(struct worker *worker, struct bus_error *error)
     const struct producer_options replies = {.settings = &worker->bus,
                                              .role = "replies",
                                              .corked = true,
+                                             .repeatable = true, /* a caller takes the first reply with its correlation id */
+                                             .unhurried = true, /* nothing waits for their acknowledgement but the commit */
                                              .message_timeout_ms = REPLY_TIMEOUT_MS,
                                              .delivered = partition_delivered,
                                              .arg = worker};

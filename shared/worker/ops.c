@@ -6,10 +6,14 @@
 #include <stdio.h>
 
 #include "log.h"
+#include "ops/debug.h"
 #include "ops/pages.h"
 #include "ops/server.h"
 #include "settings.h"
+#include "worker/look.h"
 
+/** So long /debug/state waits for the loop. */
+#define LOOK_MS 2000
 /** The loop turns at least every 50 ms; so long beside what a handler may take says that it stands. */
 #define STALLED_NS (INT64_C(60) * 1000 * CLOCK_NS_PER_MS)
 
@@ -83,7 +87,6 @@ static const char *type_of(const struct worker *worker, size_t i)
 
 static void write_operations(const struct worker *worker, struct metrics_page *page)
 {
-    static const char *const phases[] = {"closed", "open", "probing"};
     struct meters *meters = worker->meters;
     metrics_family(page, &processed);
     for (size_t i = 0; i <= meters->operation_count; i++) {
@@ -103,7 +106,7 @@ static void write_operations(const struct worker *worker, struct metrics_page *p
     metrics_family(page, &breaker);
     for (size_t i = 0; i < meters->operation_count; i++) {
         for (int phase = BREAKER_CLOSED; phase <= BREAKER_PROBING; phase++)
-            metrics_sample(page, atomic_load(&meters->operations[i].breaker) == phase, METRICS_VALUES(type_of(worker, i), phases[phase]));
+            metrics_sample(page, atomic_load(&meters->operations[i].breaker) == phase, METRICS_VALUES(type_of(worker, i), breaker_phase_name((enum breaker_phase)phase)));
     }
 }
 
@@ -237,10 +240,33 @@ static void set_levels(void *context, const struct ops_request *req, struct ops_
         ops_problem(answer, 422, wrong);
 }
 
+/* A loop that stands still does not draw; that is said, and the rest is shown. */
+static void show_debug(void *context, const struct ops_request *req, struct ops_answer *answer)
+{
+    struct worker *worker = context;
+    const struct process_identity identity = {config_program_name(worker->config), worker->bus.client_id};
+    debug_process(&answer->body, &identity);
+    buf_append_text(&answer->body, ",");
+    if (!look_ask(worker->meters->look, LOOK_MS, &answer->body))
+        buf_append_text(&answer->body, "\"partitions\":null,\"breakers\":null");
+    int64_t turned_ns = atomic_load(&worker->meters->turned_ns);
+    struct pool *pool = atomic_load(&worker->meters->pool);
+    struct pool_load load = {.threads = 0};
+    if (pool)
+        load = pool_load(pool);
+    buf_printf(&answer->body, ",\"pool\":{\"threads\":%d,\"running\":%d,\"waiting\":%d},\"loop\":{\"turned_ms_ago\":%lld}",
+               load.threads, load.running, load.waiting,
+               turned_ns ? (long long)((clock_mono_ns() - turned_ns) / CLOCK_NS_PER_MS) : -1LL);
+    buf_append_text(&answer->body, "}\n");
+    answer->status = 200;
+    answer->content_type = "application/json";
+}
+
 static const struct ops_route routes[] = {
     {"GET", "/metrics", false, show_metrics},     {"GET", "/health/live", true, show_live},
     {"GET", "/health/ready", true, show_ready},   {"GET", "/log-levels", false, show_levels},
-    {"PUT", "/log-levels", false, set_levels},    {NULL, NULL, false, NULL},
+    {"PUT", "/log-levels", false, set_levels},    {"GET", "/debug/state", false, show_debug},
+    {NULL, NULL, false, NULL},
 };
 
 /* ---- opening ---- */

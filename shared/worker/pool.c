@@ -16,9 +16,10 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
+#include "steady.h"
 #include "worker/fair.h"
 
 struct task_list {
@@ -155,11 +156,7 @@ static int usable_cores(void)
 static void init_locks(struct pool *pool)
 {
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_condattr_t attr; /* pool_drain() waits by the clock that is never set back */
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->quiet, &attr);
-    pthread_condattr_destroy(&attr);
+    (void)steady_cond_init(&pool->quiet);
 }
 
 static int init_lanes(struct pool *pool, int threads)
@@ -319,26 +316,13 @@ void pool_stop(struct pool *pool)
     pthread_mutex_unlock(&pool->lock);
 }
 
-static struct timespec deadline_after(int64_t timeout_ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)(timeout_ms / 1000);
-    at.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
-}
-
 int pool_drain(struct pool *pool, int64_t timeout_ms)
 {
-    struct timespec at = deadline_after(timeout_ms);
+    int64_t until_ns = clock_mono_ns() + timeout_ms * CLOCK_NS_PER_MS;
     int err = 0;
     pthread_mutex_lock(&pool->lock);
     while ((pool->waiting_count || pool->running_count) && err != ETIMEDOUT)
-        err = pthread_cond_timedwait(&pool->quiet, &pool->lock, &at);
+        err = steady_cond_wait(&pool->quiet, &pool->lock, until_ns);
     bool quiet = !pool->waiting_count && !pool->running_count;
     pthread_mutex_unlock(&pool->lock);
     return quiet ? 0 : -ETIMEDOUT;

@@ -219,10 +219,10 @@ static bool rebuild(struct partition *p, const char *why)
 static int64_t replay_from(struct partition *p, int64_t claim_offset)
 {
     struct worker *worker = p->worker;
-    struct bus_error error;
-    int64_t low, high, from, checkpoint = state_checkpoint(p->state);
-    if (reader_watermarks(worker->reader, worker->events_topic, p->number, &low, &high, &error) != 0) {
-        log_warn("cannot replay", "partition=%d error=\"%s\"", p->number, error.text);
+    int64_t low, from, checkpoint = state_checkpoint(p->state);
+    int err = reader_begin(worker->reader, worker->events_topic, p->number, READER_LOOK_MS, &low);
+    if (err) {
+        log_warn("cannot replay: no broker says where the log begins", "partition=%d error=\"%s\"", p->number, strerror(-err));
         return -1;
     }
     p->low_watermark = low;

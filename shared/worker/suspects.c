@@ -60,12 +60,11 @@ static int64_t position_of(const struct partition *p)
 void suspects_begin(struct partition *p)
 {
     struct worker *worker = p->worker;
-    struct bus_error error;
-    int64_t low, high, position = position_of(p);
+    int64_t high, position = position_of(p);
     int claims = state_claims_in_place(p->state);
     suspects_done(p);
     if (claims < SUSPECTS_CLAIMS ||
-        reader_watermarks(worker->reader, worker->commands_topic, p->number, &low, &high, &error) != 0 || high <= position)
+        reader_end(worker->reader, worker->commands_topic, p->number, READER_LOOK_MS, &high) != 0 || high <= position)
         return;
     log_warn("owners of this partition came and went without progress; commands run one at a time",
              "partition=%d claims=%d from_command=%lld until=%lld", p->number, claims, (long long)position, (long long)high);

@@ -14,6 +14,11 @@
 static const char *const stage_names[] = {"new",     "queued",   "running",  "retrying", "appending", "reading",  "forwarding",
                                           "burying", "replying", "claiming", "repairing", "removing", "noting", "finished"};
 
+const char *work_stage_name(enum work_stage stage)
+{
+    return stage_names[stage];
+}
+
 struct work *work_new(struct partition *p, struct message *msg)
 {
     struct work *work = calloc(1, sizeof(*work));

@@ -9,6 +9,8 @@ struct work *work_new(struct partition *p, struct message *msg); /* NULL: out of
 /** A work that is no command: a record of ours with that key, which is copied. NULL: out of memory. */
 struct work *work_new_own(struct partition *p, struct slice key);
 void work_move(struct work *work, enum work_stage stage);
+/** In lower case. Static. */
+const char *work_stage_name(enum work_stage stage);
 /** Frees it unless a delivery, the pool, or the tables still need it. */
 void work_release(struct work *work);
 /** Is it not known yet what it does: it runs on the pool, or waits for another attempt? */

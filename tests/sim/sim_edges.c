@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "lifecycle.h"
 #include "loop.h"
+#include "random.h"
 #include "state.h"
 #include "trace/trace.h"
 #include "ops/server.h"
@@ -24,7 +25,6 @@
 
 int64_t __wrap_clock_mono_ns(void);
 int64_t __wrap_clock_wall_ms(void);
-ssize_t __wrap_getrandom(void *buf, size_t len, unsigned flags);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_state_apply(struct state *state, const struct state_change *changes, size_t count, int64_t next_offset,
                        struct state_error *ret_error);
@@ -45,11 +45,10 @@ int64_t __wrap_clock_wall_ms(void)
     return SIM_WALL_MS + world.now / SIM_MS + skew;
 }
 
-ssize_t __wrap_getrandom(void *buf, size_t len, unsigned flags)
+void random_bytes(unsigned char *ret, size_t n)
 {
-    for (size_t i = 0; i < len; i++)
-        ((unsigned char *)buf)[i] = (unsigned char)sim_random();
-    return (ssize_t)len;
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (unsigned char)sim_random();
 }
 
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms)

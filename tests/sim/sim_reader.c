@@ -174,19 +174,21 @@ static int64_t end_of_commands(int32_t partition)
     return broker_end_offset(TOPIC_COMMANDS, partition);
 }
 
-int reader_watermarks(struct reader *reader, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
-                      struct bus_error *ret_error)
+static int ask_end(const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
 {
+    return broker_ask(timeout_ms * SIM_MS, broker_topic(topic) == TOPIC_EVENTS ? end_of_events : end_of_commands, partition, ret_high) ? 0 : -ETIMEDOUT;
+}
+
+int reader_begin(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low)
+{
+    int64_t high;
     *ret_low = 0;
-    if (broker_ask(BROKER_PATIENCE_NS, broker_topic(topic) == TOPIC_EVENTS ? end_of_events : end_of_commands, partition, ret_high))
-        return 0;
-    snprintf(ret_error->text, sizeof(ret_error->text), "no broker answers");
-    return -ETIMEDOUT;
+    return ask_end(topic, partition, timeout_ms, &high);
 }
 
 int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
 {
-    return broker_ask(timeout_ms * SIM_MS, end_of_events, partition, ret_high) ? 0 : -ETIMEDOUT;
+    return ask_end(topic, partition, timeout_ms, ret_high);
 }
 
 int32_t reader_partition_count(struct reader *reader, const char *topic, struct bus_error *ret_error)
@@ -197,11 +199,6 @@ int32_t reader_partition_count(struct reader *reader, const char *topic, struct 
 const char *reader_cluster_id(struct reader *reader)
 {
     return "simulated";
-}
-
-bool reader_connected(const struct reader *reader)
-{
-    return true;
 }
 
 const char *reader_fatal(const struct reader *reader)

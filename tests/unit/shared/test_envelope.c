@@ -90,6 +90,22 @@ static void new_ids_are_uuids_of_their_time(void **state)
     assert_string_not_equal(a, b);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, ENVELOPE_UUID_SIZE);
+}
+
+/* Of one millisecond and one thread: random bytes come by the pool, and none is given out twice. */
+static void new_ids_differ(void **state)
+{
+    static char ids[5000][ENVELOPE_UUID_SIZE];
+    for (size_t i = 0; i < 5000; i++)
+        envelope_new_id(1, ids[i]);
+    qsort(ids, 5000, sizeof(ids[0]), compare_ids);
+    for (size_t i = 1; i < 5000; i++)
+        assert_string_not_equal(ids[i - 1], ids[i]);
+}
+
 static void every_error_has_a_sentence(void **state)
 {
     for (int i = 0; i <= ENVELOPE_BAD_SPECVERSION; i++)
@@ -102,7 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(claims_are_told_by_their_key),     cmocka_unit_test(a_position_is_an_id),
         cmocka_unit_test(fingerprints_tell_commands_apart), cmocka_unit_test(fingerprints_never_change),
-        cmocka_unit_test(new_ids_are_uuids_of_their_time),  cmocka_unit_test(every_error_has_a_sentence),
+        cmocka_unit_test(new_ids_are_uuids_of_their_time),  cmocka_unit_test(new_ids_differ),  cmocka_unit_test(every_error_has_a_sentence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -333,17 +333,15 @@ struct message *reader_poll(struct reader *reader, int timeout_ms)
     return fake_message(&event_log[reader->position++]->rec);
 }
 
-int reader_watermarks(struct reader *reader, const char *topic, int32_t partition, int64_t *ret_low,
-                      int64_t *ret_high, struct bus_error *ret_error)
+int reader_begin(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_low)
 {
     *ret_low = 0;
-    *ret_high = strstr(topic, ".events") ? log_count : 0;
     return 0;
 }
 
 int reader_end(struct reader *reader, const char *topic, int32_t partition, int timeout_ms, int64_t *ret_high)
 {
-    *ret_high = log_count;
+    *ret_high = strstr(topic, ".events") ? log_count : 0;
     return 0;
 }
 
