@@ -12,6 +12,7 @@
 #include "console.h"
 #include "dead/runner.h"
 #include "dead_letters.h"
+#include "debug.h"
 #include "http.h"
 #include "listener.h"
 #include "log.h"
@@ -71,10 +72,17 @@ bool admin_allows(const char *token, const struct request *req, struct answer *r
     return false;
 }
 
+/* For supervisors and orchestrators, that have no token: as on a worker's listener. */
+static bool is_probe(const struct request *req)
+{
+    bool reads = req->method == METHOD_GET || req->method == METHOD_HEAD;
+    return reads && req->segment_count == 2 && slice_is(req->segments[0], "health");
+}
+
 static bool guard(void *context, const struct request *req, struct answer *ret_answer)
 {
     const struct admin *admin = context;
-    if (*admin->letters.token && console_is_page(req))
+    if (is_probe(req) || (*admin->letters.token && console_is_page(req)))
         return true;
     return admin_allows(admin->letters.token, req, ret_answer);
 }
@@ -109,7 +117,7 @@ static int start_runner(struct admin *admin, const struct admin_options *options
     return err;
 }
 
-/* ---- metrics, health, log levels ---- */
+/* ---- metrics, health, log levels, debugging ---- */
 
 static void show_metrics(void *context, const struct request *req, struct answer *answer)
 {
@@ -134,13 +142,19 @@ static void show_ready(void *context, const struct request *req, struct answer *
     health_ready((void *)admin->letters.health, req, answer);
 }
 
+/* As it stands now; frees the text. */
+static void answer_now(struct answer *answer, struct buf *text)
+{
+    answer_json(answer, 200, buf_slice(text));
+    answer_header(answer, "Cache-Control", SLICE("no-store"));
+    buf_done(text);
+}
+
 static void show_levels(void *context, const struct request *req, struct answer *answer)
 {
     struct buf text = {0};
     pages_show_levels(&text);
-    answer_json(answer, 200, buf_slice(&text));
-    answer_header(answer, "Cache-Control", SLICE("no-store"));
-    buf_done(&text);
+    answer_now(answer, &text);
 }
 
 static void set_levels(void *context, const struct request *req, struct answer *answer)
@@ -152,10 +166,18 @@ static void set_levels(void *context, const struct request *req, struct answer *
         answer_problem(answer, 422, "%s", wrong);
 }
 
+static void show_debug(void *context, const struct request *req, struct answer *answer)
+{
+    const struct admin *admin = context;
+    struct buf text = {0};
+    debug_page_write(admin->metrics, &text);
+    answer_now(answer, &text);
+}
+
 static const struct route own_rows[] = {
     {METHOD_GET, "/metrics", .local = show_metrics},         {METHOD_GET, "/health/live", .local = show_live},
     {METHOD_GET, "/health/ready", .local = show_ready},      {METHOD_GET, "/log-levels", .local = show_levels},
-    {METHOD_PUT, "/log-levels", .local = set_levels},
+    {METHOD_PUT, "/log-levels", .local = set_levels},        {METHOD_GET, "/debug/state", .local = show_debug},
 };
 
 static void make_routes(struct admin *admin)
@@ -166,7 +188,7 @@ static void make_routes(struct admin *admin)
     memcpy(admin->rows + own, dead_letters_routes.rows, dead_letters_routes.count * sizeof(admin->rows[0]));
     const size_t console = console_routes(admin->rows + own + dead_letters_routes.count);
     admin->routes = (struct route_table){admin->rows, own + dead_letters_routes.count + console,
-                                         "Try /console, /metrics, /health/ready, /log-levels, /dead-letters, /dead-letters/{id}, "
+                                         "Try /console, /metrics, /health/ready, /log-levels, /debug/state, /dead-letters, /dead-letters/{id}, "
                                          "/dead-letters/jobs, /breakers."};
 }
 

@@ -230,16 +230,20 @@ enum circuit_change circuit_ended(struct circuit *circuit, const struct circuit_
     return change;
 }
 
-enum circuit_change circuit_heard(struct circuit *circuit, int64_t now_ns)
+enum circuit_change circuit_heard(struct circuit *circuit, int64_t at_ns)
 {
     enum circuit_change change = CIRCUIT_SAME;
     pthread_mutex_lock(&circuit->lock);
-    circuit->heard_ns = now_ns;
-    circuit->unheard_ns = 0;
-    circuit->doubts = 0;
-    if (circuit->phase == CIRCUIT_OPEN && circuit->silent && now_ns < circuit->until_ns) {
+    if (at_ns > circuit->heard_ns)
+        circuit->heard_ns = at_ns;
+    if (at_ns >= circuit->unheard_ns)
+        circuit->unheard_ns = 0;
+    if (at_ns >= circuit->doubted_ns)
+        circuit->doubts = 0;
+    bool in_pause = at_ns >= circuit->until_ns - circuit->pause_ns && at_ns < circuit->until_ns;
+    if (circuit->phase == CIRCUIT_OPEN && circuit->silent && in_pause) {
         circuit->silent = false; /* once: what opens it next is not silence */
-        circuit->until_ns = now_ns;
+        circuit->until_ns = at_ns;
         change = CIRCUIT_HASTENED;
     }
     pthread_mutex_unlock(&circuit->lock);

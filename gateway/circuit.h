@@ -95,8 +95,8 @@ bool circuit_admits(struct circuit *circuit, const struct circuit_settings *sett
 /** The call has ended. */
 enum circuit_change circuit_ended(struct circuit *circuit, const struct circuit_settings *settings,
                                   const struct circuit_call *call, enum circuit_end end, int64_t now_ns);
-/** A sign of life. */
-enum circuit_change circuit_heard(struct circuit *circuit, int64_t now_ns);
+/** A sign of life, given at `at_ns` or after: it may have taken a while to come, and says nothing of what began since. */
+enum circuit_change circuit_heard(struct circuit *circuit, int64_t at_ns);
 
 /** How it stands, for logs and health. */
 struct circuit_view {

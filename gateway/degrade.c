@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bus/reader.h"
 #include "clock.h"
 #include "copy.h"
 #include "copy_feed.h"
@@ -239,10 +240,12 @@ bool degrade_rescues(struct degrade *degrade, struct exchange *x, int64_t now_ns
 
 /* ---- signs of life ---- */
 
-static void heard(struct degrade *degrade, struct service *service, int64_t now_ns)
+/* Bus thread only. */
+static void heard(struct degrade *degrade, struct service *service, int64_t at_ns)
 {
-    atomic_store_explicit(&service->known_ns, now_ns, memory_order_relaxed);
-    note(degrade, service, circuit_heard(&service->circuit, now_ns));
+    if (at_ns > atomic_load_explicit(&service->known_ns, memory_order_relaxed))
+        atomic_store_explicit(&service->known_ns, at_ns, memory_order_relaxed);
+    note(degrade, service, circuit_heard(&service->circuit, at_ns));
 }
 
 int64_t degrade_heard_ns(struct degrade *degrade, const char *name)
@@ -294,7 +297,7 @@ void degrade_saw_event(struct degrade *degrade, const char *name, const struct r
     if (!is_life(rec))
         return;
     if (!old) {
-        heard(degrade, service, now_ns);
+        heard(degrade, service, now_ns - READER_UNHURRIED_MS * CLOCK_NS_PER_MS); /* as long as it may have waited for its fetch */
         return;
     }
     int64_t ago_ms = now_ms - rec->timestamp_ms;

@@ -27,7 +27,7 @@ int events_open(struct events *events, const struct events_options *options, str
         log->tail = log->binds || routes_service_copied(services[i]);
         snprintf(log->topic, sizeof(log->topic), "%s.events", services[i]);
     }
-    return reader_open(options->bus, "events", &events->reader, ret_error);
+    return reader_open_unhurried(options->bus, "events", &events->reader, ret_error);
 }
 
 void events_close(struct events *events)
@@ -48,24 +48,48 @@ int events_fd(const struct events *events)
     return reader_fd(events->reader);
 }
 
-/* As many partitions as commands have: a worker does not start when they differ. */
-static void begin(struct events *events, struct event_log *log, int32_t partitions)
+/* As many partitions as commands have: a worker does not start when they differ. False: tried again at the next turn. */
+static bool learn_ends(struct events *events, struct event_log *log, int32_t partitions)
 {
     free(log->claims);
     free(log->ends);
     log->claims = calloc((size_t)partitions, sizeof(*log->claims));
     log->ends = calloc((size_t)partitions, sizeof(*log->ends));
     if (!log->claims || !log->ends)
-        return; /* tried again at the next turn */
+        return false;
+    /* asked for now: the end by the time Kafka is read may lie behind what is waited for */
+    int err = reader_ends(events->reader, log->topic, partitions, END_TIMEOUT_MS, log->ends);
+    if (err)
+        log_debug("not all ends of a log of events are known", "topic=%s error=\"%s\"", log->topic, strerror(-err));
+    return true;
+}
+
+static void follow(struct events *events, struct event_log *log, int32_t partitions)
+{
     log->partitions = partitions;
     for (int32_t p = 0; p < partitions; p++) {
-        int64_t end = READER_END; /* asked for now: the end by the time Kafka is read may lie behind what is waited for */
-        bool known = reader_end(events->reader, log->topic, p, END_TIMEOUT_MS, &end) == 0;
-        log->ends[p] = log->tail && known ? end : 0;
-        int err = reader_add(events->reader, log->topic, p, log->tail ? READER_TAIL(EVENTS_TAIL) : known ? end : READER_END);
+        int err = reader_add(events->reader, log->topic, p, log->tail ? READER_TAIL(EVENTS_TAIL) : log->ends[p]);
+        if (!log->tail || log->ends[p] == READER_END)
+            log->ends[p] = 0; /* nothing is waited for */
         if (err)
             log_warn("a log of events is not followed: keys used at other gateways and ends of operations are not all seen", "topic=%s partition=%d error=\"%s\"",
                      log->topic, (int)p, strerror(-err));
+    }
+}
+
+/* All ends before the first partition is followed: reader_ends(). */
+static void begin(struct events *events)
+{
+    int32_t found[ROUTES_SERVICES_MAX];
+    for (size_t i = 0; i < events->log_count; i++) {
+        struct event_log *log = &events->logs[i];
+        found[i] = log->partitions > 0 ? 0 : atomic_load(&log->service->partitions);
+        if (found[i] > 0 && !learn_ends(events, log, found[i]))
+            found[i] = 0;
+    }
+    for (size_t i = 0; i < events->log_count; i++) {
+        if (found[i] > 0)
+            follow(events, &events->logs[i], found[i]);
     }
 }
 
@@ -88,12 +112,9 @@ void events_advance(struct events *events, int64_t now_ns)
     struct health *health = events->options.health;
     if (health_has(health, HEALTH_KEYS))
         return;
+    begin(events);
     for (size_t i = 0; i < events->log_count; i++) {
-        struct event_log *log = &events->logs[i];
-        int32_t partitions = atomic_load(&log->service->partitions);
-        if (log->partitions == 0 && partitions > 0)
-            begin(events, log, partitions);
-        if (log->partitions > 0 && events->deadline_ns == 0)
+        if (events->logs[i].partitions > 0 && events->deadline_ns == 0)
             events->deadline_ns = now_ns + EVENTS_WAIT_NS;
     }
     bool late = events->deadline_ns && now_ns >= events->deadline_ns, read = all_read(events);

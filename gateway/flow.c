@@ -152,8 +152,10 @@ bool flow_body(struct flow *flow, struct exchange *x, int64_t now_ns)
         stats_add(&flow->stats->refused);
         return false;
     }
-    if (log_enabled(LOG_LEVEL_DEBUG)) /* what all requests do is told only then */
+    if (log_enabled(LOG_LEVEL_DEBUG)) /* what all requests do is told only then, with their trace */
         exchange_log_about(x);
+    else
+        log_about(slice_make(x->draft.id, x->draft.id_len), SLICE_NONE); /* and of any what goes wrong on its way out */
     log_debug("received", "id=\"%.*s\" method=%s type=%s wait_ms=%" PRId64, (int)x->draft.id_len, x->draft.id,
               request_method_name(x->req.method), x->route->type, x->wait_ms);
     int64_t probe_ns = now_ns + x->wait_ms * CLOCK_NS_PER_MS; /* one that tries a failing service waits less */

@@ -219,7 +219,7 @@ static int open_http(struct gateway *gateway)
         .stats = &gateway->stats,
     };
     int err = pool_start(&options, &gateway->pool);
-    if (!err)
+    if (!err && config_bool(config, "serve-early"))
         err = listener_start(&gateway->listener, pool_adopt, gateway->pool);
     if (!err)
         atomic_store(&gateway->metrics.pool, gateway->pool);
@@ -233,7 +233,8 @@ static int open_listener(struct gateway *gateway)
 {
     const char *host = config_string(gateway->config, "listen");
     int port = (int)config_int(gateway->config, "port");
-    int err = listener_open(&gateway->listener, host, (uint16_t)port);
+    bool early = config_bool(gateway->config, "serve-early");
+    int err = early ? listener_open(&gateway->listener, host, (uint16_t)port) : listener_reserve(&gateway->listener, host, (uint16_t)port);
     if (err)
         log_error("cannot listen; choose another with --listen and --port", "address=%s port=%d error=\"%s\"",
                   host, port, strerror(-err));
@@ -268,7 +269,8 @@ static bool wait_for_news(struct gateway *gateway, int64_t until_ns)
     return !lifecycle_stopping(&gateway->life) && !replies_fatal(&gateway->replies);
 }
 
-static void serve(struct gateway *gateway)
+/* 0, or -errno when it cannot begin to listen. */
+static int serve(struct gateway *gateway)
 {
     char text[320];
     bool said = false;
@@ -282,11 +284,17 @@ static void serve(struct gateway *gateway)
         if (said || !health_has(&gateway->health, HEALTH_ALL))
             continue;
         said = true;
+        int err = gateway->listener.started ? 0 : listener_start(&gateway->listener, pool_adopt, gateway->pool);
+        if (err) {
+            log_error("cannot begin to listen", "error=\"%s\"", strerror(-err));
+            return err;
+        }
         log_info("ready", "url=%s reply_partition=%d", gateway->listener.url,
                  (int)atomic_load(&gateway->health.reply_partition));
         if (lifecycle_ready(&gateway->life, text) != 0)
             log_error("cannot write the ready file", "file=%s", config_string(gateway->config, "ready-file"));
     }
+    return 0;
 }
 
 /* What waits is answered, and so is at once what comes from here on. */
@@ -468,7 +476,7 @@ int gateway_run(const struct config *config)
     if (!err)
         err = open_http(&gateway);
     if (!err) {
-        serve(&gateway);
+        err = serve(&gateway);
         drain(&gateway);
     } else {
         refuse_all(&gateway, OUTCOME_DRAINED); /* what operators wait for */

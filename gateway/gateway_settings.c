@@ -45,6 +45,8 @@ const struct config_key gateway_keys[] = {
      "a connection that neither sends nor waits is closed"},
     {"drain-delay", CONFIG_DURATION, "0", 0, 600000,
      "told to stop, it says for so long that it is not ready, and still serves: what a balancer needs to notice"},
+    {"serve-early", CONFIG_BOOL, "true", 0, 0,
+     "listen at once and answer 503 until ready; false: connecting is refused until it has been ready: for balancers that take what they find for ready"},
     {"read-timeout", CONFIG_DURATION, "20s", 1000, 86400000,
      "a request must be complete so long after its first byte, a body so long after its head or faster than 4 KiB/s; else 408"},
     {"half-close", CONFIG_STRING, "ask", 0, 0,

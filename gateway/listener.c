@@ -60,7 +60,7 @@ void listener_use_tls(struct listener *listener)
     snprintf(listener->url, sizeof(listener->url), "https%.*s", (int)sizeof(rest) - 6, rest);
 }
 
-static int bind_one(const struct addrinfo *info)
+static int bind_one(const struct addrinfo *info, bool listens)
 {
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
@@ -69,14 +69,14 @@ static int bind_one(const struct addrinfo *info)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     /* inherited by the connections: answers are written whole, waiting for more helps nobody */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
+    if (bind(fd, info->ai_addr, info->ai_addrlen) == 0 && (!listens || listen(fd, SOMAXCONN) == 0))
         return fd;
     int err = -errno;
     close(fd);
     return err;
 }
 
-int listener_open(struct listener *listener, const char *host, uint16_t port)
+static int open_on(struct listener *listener, const char *host, uint16_t port, bool listens)
 {
     char service[8];
     snprintf(service, sizeof(service), "%u", port);
@@ -88,7 +88,7 @@ int listener_open(struct listener *listener, const char *host, uint16_t port)
         return -EADDRNOTAVAIL;
     int err = -EADDRNOTAVAIL;
     for (struct addrinfo *info = list; info && listener->fd < 0; info = info->ai_next) {
-        err = bind_one(info);
+        err = bind_one(info, listens);
         if (err >= 0)
             listener->fd = err;
     }
@@ -185,15 +185,34 @@ static void *run(void *arg)
     }
 }
 
+int listener_open(struct listener *listener, const char *host, uint16_t port)
+{
+    return open_on(listener, host, port, true);
+}
+
+int listener_reserve(struct listener *listener, const char *host, uint16_t port)
+{
+    return open_on(listener, host, port, false);
+}
+
 int listener_start(struct listener *listener, listener_fn *accepted, void *arg)
 {
     listener->accepted = accepted;
     listener->arg = arg;
-    return -pthread_create(&listener->thread, NULL, run, listener);
+    if (listen(listener->fd, SOMAXCONN) != 0)
+        return -errno;
+    int err = -pthread_create(&listener->thread, NULL, run, listener);
+    listener->started = err == 0;
+    return err;
 }
 
 void listener_stop(struct listener *listener)
 {
+    if (!listener->started) {
+        listener_close(listener);
+        return;
+    }
+    listener->started = false;
     uint64_t one = 1;
     ssize_t n = write(listener->stop_fd, &one, sizeof(one));
     (void)n;

@@ -22,6 +22,7 @@ struct listener {
     listener_fn *accepted;
     void *arg;
     pthread_t thread;
+    bool started;
 };
 
 /** Does the address, as one would write it, lead to this machine only? */
@@ -30,12 +31,16 @@ bool listener_is_loopback(const char *host);
  * until start. */
 int listener_open(struct listener *listener, const char *host, uint16_t port)
     __attribute__((warn_unused_result));
+/** The same, but connecting is refused until start: the port is only taken. */
+int listener_reserve(struct listener *listener, const char *host, uint16_t port)
+    __attribute__((warn_unused_result));
 /** What comes will be https: says so in the URL. */
 void listener_use_tls(struct listener *listener);
 /** Begins to accept. 0 or -errno. */
 int listener_start(struct listener *listener, listener_fn *accepted, void *arg)
     __attribute__((warn_unused_result));
-/** Accepts what had connected by now (0.1 s), ends the thread and closes the socket: from here on connecting is refused. */
+/** Accepts what had connected by now (0.1 s), ends the thread and closes the socket: from here on connecting is refused. One that was not
+ * started is closed. */
 void listener_stop(struct listener *listener);
 /** Closes a listener that was not started. */
 void listener_close(struct listener *listener);

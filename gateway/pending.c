@@ -243,6 +243,17 @@ size_t pending_count(struct pending *pending)
     return count;
 }
 
+void pending_visit(struct pending *pending, size_t max, pending_visit_fn *visit, void *arg)
+{
+    pthread_mutex_lock(&pending->lock);
+    for (uint32_t i = 0; i < pending->count && i < max; i++) {
+        const struct slot *slot = &pending->slots[pending->heap[i].slot];
+        const struct pending_seen seen = {slot->owner, pending->heap[i].deadline_ns, slot->parts_left};
+        visit(arg, &seen);
+    }
+    pthread_mutex_unlock(&pending->lock);
+}
+
 int64_t pending_due_ns(struct pending *pending)
 {
     pthread_mutex_lock(&pending->lock);

@@ -59,6 +59,17 @@ void pending_accept(struct pending *pending, struct ticket ticket);
 void pending_close(struct pending *pending, enum outcome why);
 
 size_t pending_count(struct pending *pending);
+struct pending_seen {
+    void *owner;         /* only what is not changed while it waits may be looked at */
+    int64_t deadline_ns; /* INT64_MIN: asked to end */
+    uint32_t parts_left;
+};
+typedef void pending_visit_fn(void *arg, const struct pending_seen *seen);
+/**
+ * Shows up to `max` of those that wait, roughly the nearest deadline first, with the table locked: nobody can be taken out
+ * meanwhile, and every request waits for this, so `visit` is quick. Any thread.
+ */
+void pending_visit(struct pending *pending, size_t max, pending_visit_fn *visit, void *arg);
 /** When pending_expire() has something to give back at the earliest; INT64_MAX: nothing waits. */
 int64_t pending_due_ns(struct pending *pending);
 

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bypass.h"
@@ -15,6 +14,7 @@
 #include "loop.h"
 #include "peers.h"
 #include "shards.h"
+#include "steady.h"
 
 /** What has arrived by the end is answered within this. */
 #define LAST_PASS_NS (INT64_C(50) * CLOCK_NS_PER_MS)
@@ -247,11 +247,7 @@ int pool_start(const struct pool_options *options, struct pool **ret_pool)
         free(pool);
         return -ENOMEM;
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    (void)steady_cond_init(&pool->idle);
     pthread_mutex_init(&pool->lock, NULL);
     pool->options = *options;
     pool->count = count;
@@ -297,12 +293,11 @@ static size_t connections(struct pool *pool)
 
 static size_t wait_for_none(struct pool *pool, size_t (*count)(struct pool *pool), int64_t deadline_ns)
 {
-    const struct timespec until = {.tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
     int err = 0;
     pthread_mutex_lock(&pool->lock);
     size_t left = count(pool);
     while (left && !err) {
-        err = pthread_cond_timedwait(&pool->idle, &pool->lock, &until);
+        err = steady_cond_wait(&pool->idle, &pool->lock, deadline_ns);
         left = count(pool);
     }
     pthread_mutex_unlock(&pool->lock);

@@ -9,6 +9,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "trace/trace.h"
 
 /** A new request's deadline may be sooner than what the loop sleeps for; this bounds how late it is noticed.
  */
@@ -175,6 +176,8 @@ static void *run(void *arg)
             ssize_t n = read(replies->wake_fd, &count, sizeof(count));
             (void)n;
         }
+        if (trace_on()) /* nobody hurries for acknowledgements, but the span of a command says at which offset it is: before its reply ends it */
+            producer_serve(replies->options.link->producer, clock_mono_ns());
         more = read_burst(replies);
         more |= events_read(replies->options.events, clock_wall_ms());
         now_ns = clock_mono_ns();

@@ -94,10 +94,10 @@ async function askReady() {
         pill.textContent = status;
         pill.className = "pill good";
     } catch (error) {
-        if (error.status !== 503) throw error;
-        pill.textContent = "not ready";
+        pill.textContent = error.status === 503 ? "not ready" : "not reached";
         pill.className = "pill bad";
         pill.title = error.message;
+        if (error.status !== 503) throw error;
     }
 }
 
@@ -113,7 +113,6 @@ async function look() {
     const errors = ends.filter((end) => end.status === "rejected" && end.reason.status !== 404).map((end) => end.reason);
     at("login").hidden = !errors.some((error) => error.status === 401);
     trouble(at("login").hidden && errors.length ? errors[0].message : "");
-    if (!at("ready").className.includes("good") && errors.length) at("ready").textContent = errors[0].status === 401 ? "token needed" : "not reached";
 }
 
 async function loop() {

@@ -271,6 +271,16 @@ static void a_sign_of_life_ends_the_pause_of_a_silent_service(void **unused)
     assert_int_equal(retry_ns, 4 * S);
 }
 
+static void an_old_sign_of_life_says_nothing_of_what_began_since(void **unused)
+{
+    int64_t before = now - 1;
+    open_by_silence();
+    now += MS;
+    assert_int_equal(circuit_heard(&circuit, before), CIRCUIT_SAME);
+    assert_true(circuit_look(&circuit).silent);
+    assert_int_equal(circuit_heard(&circuit, now), CIRCUIT_HASTENED);
+}
+
 static void but_not_of_one_that_fails_aloud(void **unused)
 {
     many(10, MS, CIRCUIT_REFUSED);
@@ -342,6 +352,7 @@ int main(void)
         TEST(a_probe_that_says_nothing_gives_its_place_to_another),
         TEST(calls_of_an_earlier_phase_do_not_count),
         TEST(a_sign_of_life_ends_the_pause_of_a_silent_service),
+        TEST(an_old_sign_of_life_says_nothing_of_what_began_since),
         TEST(but_not_of_one_that_fails_aloud),
         TEST(heavy_calls_owe_a_sign_of_life_only),
         TEST(a_doubt_counts_when_nothing_is_heard_after_it),
