@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bus/producer.h"
@@ -22,6 +21,7 @@
 #include "log.h"
 #include "loop.h"
 #include "settings.h"
+#include "steady.h"
 
 #define COMMANDS_TOPIC "compute.commands"
 /** One question to a broker while connecting, and between two tries. */
@@ -347,13 +347,8 @@ void fan_close(struct fan *fan)
 
 bool fan_begin(struct fan *fan, struct fan_call *call)
 {
-    pthread_condattr_t attr;
     *call = (struct fan_call){.last = &call->first};
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    int err = pthread_cond_init(&call->changed, &attr);
-    pthread_condattr_destroy(&attr);
-    if (err)
+    if (steady_cond_init(&call->changed) != 0)
         return false;
     pthread_mutex_lock(&fan->lock);
     call->number = ++fan->numbers;
@@ -383,8 +378,7 @@ void fan_end(struct fan *fan, struct fan_call *call)
 /* Called with the lock held: until it is signalled. False: `until_ns` has come. */
 static bool sleep_until(struct fan *fan, struct fan_call *call, int64_t until_ns)
 {
-    const struct timespec at = {.tv_sec = (time_t)(until_ns / 1000000000), .tv_nsec = (long)(until_ns % 1000000000)};
-    return pthread_cond_timedwait(&call->changed, &fan->lock, &at) != ETIMEDOUT;
+    return steady_cond_wait(&call->changed, &fan->lock, until_ns) != ETIMEDOUT;
 }
 
 int32_t fan_ready(struct fan *fan, struct fan_call *call, int64_t until_ns)
