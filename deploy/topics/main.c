@@ -61,8 +61,8 @@ static int make_topics(const struct config *config, const struct topic_plan *pla
         admin_create_topics(admin, plan->topics, plan->count, (int)config_int(config, "timeout"), outcomes,
                             &error) != 0) {
         fprintf(stderr,
-                "roundtrip-topics: %s: %s\nIs Kafka running there? (The embedded broker makes its topics "
-                "itself.)\n",
+                "roundtrip-topics: %s: %s\nIs Kafka running there, and do kafka.security.protocol and its credentials fit? (The embedded "
+                "broker makes its topics itself.)\n",
                 settings.bootstrap, error.text);
         goto out;
     }
