@@ -3,7 +3,8 @@
 
 Workers: kill -9, SIGTERM, SIGSTOP short and beyond the session time-out, a second process with the same instance id, an
 event log that refuses records until after a kill -9.
-Gateways: kill -9, SIGSTOP. The broker: kill -9, SIGSTOP. What ends is started again after a moment.
+Gateways: kill -9, SIGSTOP. The broker: kill -9, SIGSTOP. What ends is started again after a moment. Of three brokers one at a time: kill -9 or SIGSTOP, short or
+beyond the time after which Kafka gives its partitions to others, or a stop that hands them over; the next one when all copies are complete again.
 """
 
 import collections
@@ -14,8 +15,12 @@ import signal
 import threading
 import time
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource
 
+from processes import wait_for
+
+BROKER_SESSION = 9.0  # seconds without a word after which Kafka's controller takes a broker for gone
 SESSION = 6.0   # of the workers, seconds
 DEADLINE = 3.0  # of the gateways, seconds
 
@@ -61,6 +66,7 @@ class Faults:
         self.lock = threading.Lock()
         self.threads = []
         self.errors = []
+        self.lost = []  # when one of several brokers was
         self.one_starves = threading.Lock()
         self.busy = collections.defaultdict(threading.Lock)  # a target that is being broken or mended
 
@@ -70,7 +76,10 @@ class Faults:
             self.spawn(process.name, self.worker_fault, process, 5.0)
         for process in gateways:
             self.spawn(process.name, self.gateway_fault, process, 6.0)
-        self.spawn("broker", self.broker_fault, None, 40.0)
+        if self.cluster.broker.nodes > 1:
+            self.spawn("broker", self.one_of_three, None, 10.0)
+        else:
+            self.spawn("broker", self.broker_fault, None, 40.0)
 
     def spawn(self, name, fault, process, every):
         chance = random.Random(f"{self.seed}/faults/{name}")
@@ -97,7 +106,9 @@ class Faults:
     def end(self):
         self.stop.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(200)
+            if thread.is_alive():
+                self.errors.append(f"{thread.name} does not come to an end")
 
     # ---- the faults ----
 
@@ -165,6 +176,15 @@ class Faults:
 
     def set_events(self, name, value):
         """Altering replaces all that is set on a topic: what was set is set again."""
+        for again in range(5):  # a broker may be away
+            try:
+                return self.alter_events(name, value)
+            except KafkaException:
+                if again == 4:
+                    raise
+                time.sleep(3)
+
+    def alter_events(self, name, value):
         admin = AdminClient({"bootstrap.servers": self.cluster.bootstrap})
         topic = ConfigResource("topic", "item.events")
         now = admin.describe_configs([topic])[topic].result(20)
@@ -180,9 +200,35 @@ class Faults:
             self.count("gateway pause")
             self.pause(process, 0.2 + chance.random())
 
+    def one_of_three(self, _, chance):
+        broker, node = self.cluster.broker, chance.randrange(1, self.cluster.broker.nodes + 1)
+        seconds = chance.choice((1.0, 4.0, BROKER_SESSION + 3)) * (0.8 + 0.4 * chance.random())
+        kind, number = chance.choice((("kill", signal.SIGKILL), ("kill", signal.SIGKILL), ("stop", signal.SIGTERM), ("freeze", signal.SIGSTOP)))
+        self.count(f"broker {kind}")
+        os.kill(broker.pid_of(node), number)
+        self.lost.append(time.monotonic())
+        time.sleep(seconds)
+        if kind == "freeze":
+            os.kill(broker.pid_of(node), signal.SIGCONT)
+        else:
+            wait_for("the node's end", lambda: not pathlib.Path(f"/proc/{broker.pid_of(node)}").exists(), 60)
+            broker.start_node(node)
+        wait_for("all copies", self.copies_are_complete, 60, 0.5)
+
+    def copies_are_complete(self):
+        """As every broker says: one that was frozen may still believe what was true before."""
+        for address in self.cluster.bootstrap.split(","):
+            try:
+                topics = AdminClient({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=5).topics.values()
+            except KafkaException:
+                return False
+            if not all(len(p.isrs) == self.cluster.broker.nodes for t in topics for p in t.partitions.values()):
+                return False
+        return True
+
     def broker_fault(self, _, chance):
         broker = self.cluster.broker
-        pid = int((pathlib.Path(broker.dir) / "kafka.pid").read_text().split()[0])
+        pid = broker.pid_of(1)
         if chance.random() < 0.4:
             self.count("broker kill")
             os.kill(pid, signal.SIGKILL)

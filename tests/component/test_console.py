@@ -311,7 +311,8 @@ class WithToken(WithBrowser):
             self.assertEqual(admin.get(path).status, status, path)
         self.assertEqual(admin.request("POST", "/console", {}).status, 401)
         b = self.browser()
-        b.wait_text("#ready", "token needed")
+        self.wait_for("the form", lambda: b.one("#login").is_displayed())
+        b.wait_text("#ready", "ready")  # which needs no token
         b.shot("token")
         b.fill("#token", "wrong")
         b.button("#login", "Use it")

@@ -3,11 +3,10 @@
 
 import json
 import time
-import unittest
 
 from dead_letters import DeadLetterTest
 from kafka_client import Watch
-from processes import BROKER, SLACK
+from processes import SLACK, once
 from trial import TrialTest
 
 
@@ -239,7 +238,7 @@ class DeadLetters(DeadLetterTest):
 
 
 class Forgotten(DeadLetterTest):
-    @unittest.skipIf(BROKER == "kafka", "Kafka deletes by time, and looks every five minutes")
+    @once("Kafka deletes by time, and looks every five minutes")
     def test_marks_go_with_their_letters(self):
         self.kill_letter("forget")
         self.mend("forget")
@@ -264,6 +263,12 @@ class AdminToken(DeadLetterTest):
             with self.subTest(headers):
                 self.assertProblem(self.admin.request("GET", "/dead-letters", headers=headers), 401)
         self.assertEqual(self.admin.request("GET", "/dead-letters", headers={"Authorization": "Bearer s3cret"}).status, 200)
+
+    def test_probes_need_none(self):
+        for path in ("/health/live", "/health/ready"):
+            self.assertEqual(self.admin.request("GET", path, headers={"Host": "10.0.0.7:9080"}).status, 200, path)
+        for path in ("/metrics", "/debug/state", "/health", "/health/ready/x"):
+            self.assertProblem(self.admin.request("GET", path), 401)
 
 
 class WithoutAGateway(DeadLetterTest):

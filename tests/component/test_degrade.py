@@ -30,8 +30,8 @@ class DegradeTest(ClusterTest):
         return worker
 
     def open(self, gateway=0):
-        """Enough callers who each give a fair time."""
-        answers = at_once(6, lambda n: self.cluster.http(gateway).put(f"/items/{n}", {"name": "x", "description": ""}, Prefer="wait=1"))
+        """Enough callers who each give a fair time: well over what counts as slow."""
+        answers = at_once(6, lambda n: self.cluster.http(gateway).put(f"/items/{n}", {"name": "x", "description": ""}, Prefer="wait=2"))
         self.assertEqual({answer.status for answer in answers} - {503, 504}, set())
         self.assertEqual(self.breaker(gateway=gateway), "open")
 

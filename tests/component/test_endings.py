@@ -2,6 +2,7 @@
 """Ends in the middle of things: requests in flight, computations half done. Each test breaks its cluster, so each has its own."""
 
 import signal
+import socket
 import threading
 import time
 
@@ -183,3 +184,23 @@ class Worker(Ending):
             if got.json()["name"] != in_flight:
                 self.assertEqual((got.json()["name"], got.header("etag")), wanted)
         self.assertEqual([int(name) for _, name, _ in acknowledged], list(range(len(acknowledged))))
+
+
+class NotEarly(BreakingTest):
+    once = "the embedded broker can be frozen as a process; another one changes nothing"
+
+    def test_a_gateway_may_refuse_connections_until_it_is_ready(self):
+        cluster = self.start(item_workers=0, compute_workers=0)
+        cluster.broker.signal(signal.SIGSTOP)
+        gateway = cluster.add_gateway(wait=False, flags=["--serve-early", "false"])
+        try:
+            line = wait_for("its address", lambda: [x for x in gateway.log().splitlines() if 'msg="listening"' in x])[0]
+            address = ("127.0.0.1", int(line.split("url=http://127.0.0.1:")[1].split()[0]))
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(address, 5)
+        finally:
+            cluster.broker.signal(signal.SIGCONT)
+        gateway.wait_ready()
+        http = cluster.http(1)
+        self.addCleanup(http.close)
+        self.assertEqual(http.get("/health/ready").status, 200)

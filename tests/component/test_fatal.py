@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from http_client import Http
-from processes import BROKER, BUILD, ROOT, SLACK, sanitizer_env, scratch_folder, wait_for
+from processes import BUILD, ROOT, SLACK, once, sanitizer_env, scratch_folder, wait_for
 from test_endings import Ending, item
 
 RAISER = BUILD / "tests/libfatal_producer.so"
@@ -114,7 +114,7 @@ class Supervised(unittest.TestCase):
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
-    @unittest.skipIf(BROKER == "kafka", "run-local has a broker of its own; the component suite runs this test")
+    @once("run-local has a broker of its own")
     def test_gateway_is_replaced(self):
         scratch = scratch_folder()
         self.addCleanup(scratch.cleanup)

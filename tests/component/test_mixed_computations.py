@@ -35,7 +35,7 @@ def job(rng):
 
 
 class Mixed(ClusterTest):
-    weight = 30
+    weight, limit_seconds = 30, SECONDS + 300
     once = "a sanitizer's allocator keeps what is freed, and another broker changes nothing"
     options = {"item_workers": 0, "gateway_flags": ["--deadline", "60s"], "worker_environment": {"ROUNDTRIP_CHECKPOINT_INTERVAL": "50ms"}}
 

@@ -9,6 +9,7 @@ import sys
 import unittest
 
 import http_client
+import remote
 from processes import BROKER, BUILD, ROOT, Kafka, Process, scratch_folder, wait_for
 
 REPLY_TOPICS = "replies,replies.direct,private.replies"
@@ -29,7 +30,7 @@ class Cluster:
         self.trial_workers_wanted, self.trial_workers = trial_workers, []
         self.trial = self.folder / "trial"  # the trial workers' dependency
         self.broker = None
-        self.bootstrap = None
+        self.bootstrap, self.security = None, []
         self.gateways, self.item_workers, self.compute_workers, self.others = [], [], [], []
         self.everything = []
 
@@ -57,12 +58,14 @@ class Cluster:
 
     def start_broker(self, topics=True):
         if self.kind.startswith("kafka"):
-            self.broker = Kafka(self.folder / "kafka", self.kind == "kafka-bench").start()
+            self.broker = Kafka(self.folder / "kafka", self.kind == "kafka-bench", self.kind == "kafka-secure",
+                                3 if self.kind == "kafka-three" else 1).start()
             self.bootstrap = self.broker.bootstrap
+            self.security = [word for name, value in self.broker.security().items() for word in (f"--kafka.{name}", value)]
             if not topics:
                 return
             subprocess.run([str(BUILD / "deploy/roundtrip-topics"), "--kafka", self.bootstrap, "--services", self.services(),
-                            "--reply-topic", REPLY_TOPICS], check=True, capture_output=True, timeout=120)
+                            "--reply-topic", REPLY_TOPICS, "--replication", "3" if self.kind == "kafka-three" else "-1", *self.security], check=True, capture_output=True, timeout=120)
             return
         self.broker = Process("broker", [BUILD / "deploy/roundtrip-embedded-broker", "--services", self.services(),
                                          "--reply-topic", REPLY_TOPICS], self.folder).start().wait_ready()
@@ -72,7 +75,7 @@ class Cluster:
         flags = ["--kafka", bootstrap or self.bootstrap, "--instance-id", name, "--log-level", os.environ.get("ROUNDTRIP_TEST_LOG", "info")]
         if self.kind == "embedded":
             flags += (ROOT / "deploy/embedded-broker/client-flags").read_text().split()
-        return flags
+        return flags + self.security
 
     def add(self, name, program, flags=(), wait=False, bootstrap=None):
         process = Process(name, [program] + self.common(name, bootstrap) + list(flags), self.folder)
@@ -178,14 +181,14 @@ class Cluster:
 
 
 class ClusterTest(unittest.TestCase):
-    """A test class with one cluster for all its tests. Override `options`."""
+    """A test class with one cluster for all its tests, its own unless it is told of another (remote.py). Override `options`."""
 
     options = {}
     cluster = None
 
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(**cls.options)
+        cls.cluster = remote.Remote() if remote.VARIABLE in os.environ else Cluster(**cls.options)
         try:
             cls.cluster.start()
         except BaseException:

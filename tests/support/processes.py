@@ -23,6 +23,14 @@ STARTED = []  # every Process and Kafka, for stop_all()
 REPORTS = re.compile(r"(ERROR: AddressSanitizer|WARNING: ThreadSanitizer|runtime error:|ERROR: LeakSanitizer)")
 
 
+def once(why):
+    """A test that runs in the suite component with the plain build only: runner.py."""
+    def mark(test):
+        test.once = why
+        return test
+    return mark
+
+
 def wait_for(what, condition, seconds=10.0, step=0.02):
     """The first true value of condition(); AssertionError naming `what` when it does not come in time."""
     end = time.monotonic() + seconds * SLACK
@@ -135,11 +143,12 @@ class Process:
 
 
 class Kafka:
-    """A real one-node Kafka from deploy/run-kafka, in a folder of its own. `bench`: tuned for throughput, not for a quick start."""
+    """A real one-node Kafka from deploy/run-kafka, in a folder of its own. `bench`: tuned for throughput, not for a quick start;
+    `secure`: TLS and SASL. `nodes`: so many of them."""
 
-    def __init__(self, folder, bench=False):
+    def __init__(self, folder, bench=False, secure=False, nodes=1):
         self.dir = str(folder)
-        self.bench = bench
+        self.bench, self.secure, self.nodes = bench, secure, nodes
         self.bootstrap = None
         STARTED.append(self)
 
@@ -150,11 +159,32 @@ class Kafka:
             command.append("--keep")
         if self.bench:
             command.append("--bench")
+        if self.secure:
+            command.append("--secure")
+        if self.nodes > 1:
+            command += ["--brokers", str(self.nodes)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
             raise AssertionError(f"run-kafka failed:\n{done.stderr}")
         self.bootstrap = done.stdout.strip().splitlines()[-1]
         return self
+
+    def pid_of(self, node):
+        return int(pathlib.Path(self.dir, str(node) if self.nodes > 1 else "", "kafka.pid").read_text().split()[0])
+
+    def start_node(self, node):
+        """One that has ended, of several."""
+        done = subprocess.run([str(ROOT / "deploy" / "run-kafka"), "--detach", "--dir", self.dir, "--start-node", str(node)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"run-kafka failed:\n{done.stderr}")
+
+    def security(self):
+        """What our programs need to be let in: librdkafka's properties."""
+        if not self.secure:
+            return {}
+        lines = pathlib.Path(self.dir, "client.env").read_text().split()
+        return {name.removeprefix("ROUNDTRIP_KAFKA_").lower().replace("_", "."): value for name, value in (line.split("=", 1) for line in lines)}
 
     def stop(self):
         subprocess.run([str(ROOT / "deploy" / "stop-kafka"), "--dir", self.dir], stdin=subprocess.DEVNULL,

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the black-box test classes of one suite, some at a time, one line per test, and counts.
 
-    runner.py --suite component|kafka [--jobs N] [--pattern TEXT] [--verbose]
+    runner.py --suite component|kafka [--jobs N] [--pattern TEXT] [--only-once] [--verbose]
 
 Each class runs in a process of its own with a cluster of its own. When few of many fail, their classes run once more, one at a time: a
 test that passes then is named as FLAKY and counted as passed, since a machine that stood still for seconds is no error of ours; one that
-fails again has failed. A class that says `once = "why"` runs in the suite component with the plain build only: what it tests is no more
-ours, or no different, on another broker or under a sanitizer. The last line is "N passed, N failed, N skipped".
+fails again has failed. A class that says `once = "why"`, or a test with the decorator @once("why") of processes.py, runs in the suite component
+with the plain build only: what it tests is no more ours, or no different, on another broker or under a sanitizer. --only-once runs just
+those: CI does so where the other runs have all else. The end names what failed, was skipped or is flaky; the last line is "N passed,
+N failed, N skipped".
 """
 
 import argparse
@@ -16,6 +18,7 @@ import inspect
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -24,8 +27,8 @@ import unittest
 
 SUPPORT = pathlib.Path(__file__).resolve().parent
 TESTS = SUPPORT.parent
-CLASS_SECONDS = 600
-RETRIED_MAX = 3  # classes; when more fail it is no accident
+CLASS_SECONDS = 600  # or more, by the class' `limit_seconds`
+RETRIED_MAX = 4  # classes; when more fail it is no accident
 
 
 def load(path):
@@ -42,21 +45,33 @@ def test_files(suite):
     return [path for folder in folders for path in sorted((TESTS / folder).glob("test_*.py"))]
 
 
-def test_classes(suite, pattern):
+def chosen_tests(value, title, pattern, once):
+    """Names of a class' tests. `once`: "run" those of one run as well, "only" nothing else, "leave" them out."""
+    names = []
+    for name in unittest.defaultTestLoader.getTestCaseNames(value):
+        why = getattr(value, "once", None) or getattr(getattr(value, name), "once", None)
+        if pattern:
+            if pattern in f"{title}.{name}":
+                names.append(name)
+        elif why and once == "leave":
+            print(f"     {title}.{name} runs with the plain build on the embedded broker only: {why}")
+        elif why or once != "only":
+            names.append(name)
+    return names
+
+
+def test_classes(suite, pattern, only_once):
     found = []
-    everything = suite == "component" and not os.environ.get("ROUNDTRIP_TEST_SANITIZER")
+    plain = suite == "component" and not os.environ.get("ROUNDTRIP_TEST_SANITIZER")
+    once = "only" if only_once else "run" if plain else "leave"
     for path in test_files(suite):
         for name, value in inspect.getmembers(load(path), inspect.isclass):
             if not issubclass(value, unittest.TestCase) or value.__module__ != path.stem:
                 continue
-            if getattr(value, "once", None) and not everything and not pattern:
-                print(f"     {path.stem}.{name} runs with the plain build on the embedded broker only: {value.once}")
-                continue
-            names = unittest.defaultTestLoader.getTestCaseNames(value)
-            chosen = [n for n in names if not pattern or pattern in f"{path.stem}.{name}.{n}"]
+            chosen = chosen_tests(value, f"{path.stem}.{name}", pattern, once)
             if chosen:
-                found.append((path, name, chosen, getattr(value, "weight", len(chosen))))
-    return sorted(found, key=lambda item: -item[3])
+                found.append((path, name, chosen, max(CLASS_SECONDS, getattr(value, "limit_seconds", 0)), getattr(value, "weight", len(chosen))))
+    return [item[:4] for item in sorted(found, key=lambda item: -item[4])]
 
 
 class LineResult(unittest.TestResult):
@@ -107,11 +122,11 @@ def run_class(path, name, tests):
     return 0 if result.wasSuccessful() else 1
 
 
-def spawn(path, name, tests):
+def spawn(path, name, tests, limit):
     command = [sys.executable, __file__, "--child", str(path), name, ",".join(tests)]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        out, err = child.communicate(timeout=CLASS_SECONDS)
+        out, err = child.communicate(timeout=limit)
     except subprocess.TimeoutExpired:
         child.terminate()
         try:
@@ -119,7 +134,7 @@ def spawn(path, name, tests):
         except subprocess.TimeoutExpired:
             child.kill()
             out, err = child.communicate()
-        err += f"\nthe class took longer than {CLASS_SECONDS} s"
+        err += f"\nthe class took longer than {limit} s"
     lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     said = [line for line in out.splitlines() if not line.startswith("{")]
     reported = {line["test"].split(" ")[0].split(".")[-1] for line in lines}
@@ -154,15 +169,35 @@ def failed_tests(result):
 
 
 def retry(failures, counts, verbose):
-    """Their classes once more; what is left failed is what fails now."""
+    """Their classes once more; what is left failed is what fails now. Returns the second results, and the names of flaky tests."""
+    flaky, results = [], []
     for job, first in failures:
         print(f"AGAIN {job[0].stem}.{job[1]}, alone", flush=True)
         again = spawn(*job)
         for outcome in counts:
             counts[outcome] -= sum(line["outcome"] == outcome for line in first[0])
         report(again, counts, verbose)
-        for test in sorted(failed_tests(first) - failed_tests(again)):
-            print(f"FLAKY {test}: it failed among others and passed alone", flush=True)
+        flaky += sorted(failed_tests(first) - failed_tests(again))
+        results.append(again)
+    return results, flaky
+
+
+def reason(detail):
+    """The line that says what went wrong: where the last exception is named, not the end of the difference that follows it."""
+    lines = detail.strip().splitlines() or ["?"]
+    return next((line for line in reversed(lines) if re.match(r"[A-Za-z_.]+(Error|Exception|Exit|Failure): ", line)), lines[-1])
+
+
+def recap(results, flaky):
+    """What a reader of a long log looks for, at its end."""
+    print("-- in the end", flush=True)
+    for line in (line for result in results for line in result[0]):
+        if line["outcome"] == "failed":
+            print(f"FAIL {line['test']}: {reason(line['detail'])}", flush=True)
+        elif line["outcome"] == "skipped":
+            print(f"SKIP {line['test']}: {line['detail']}", flush=True)
+    for test in flaky:
+        print(f"FLAKY {test}: it failed among others and passed alone", flush=True)
 
 
 def main():
@@ -171,22 +206,28 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--suite", choices=["component", "kafka"], required=True)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only-once", action="store_true")
     parser.add_argument("--pattern", default="")
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
     os.environ["ROUNDTRIP_TEST_BROKER"] = "embedded" if arguments.suite == "component" else "kafka"
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    failures = []
+    results, failures, flaky = [], [], []
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        jobs = {pool.submit(spawn, path, name, tests): (path, name, tests)
-                for path, name, tests, _ in test_classes(arguments.suite, arguments.pattern)}
+        jobs = {pool.submit(spawn, *job): job for job in test_classes(arguments.suite, arguments.pattern, arguments.only_once)}
         for job in concurrent.futures.as_completed(jobs):
             result = job.result()
             report(result, counts, arguments.verbose)
             if failed_tests(result):
                 failures.append((jobs[job], result))
+            else:
+                results.append(result)
     if len(failures) <= RETRIED_MAX and len(jobs) > len(failures):
-        retry(failures, counts, arguments.verbose)
+        again, flaky = retry(failures, counts, arguments.verbose)
+        results += again
+    else:
+        results += [result for _, result in failures]
+    recap(results, flaky)
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     sys.exit(1 if counts["failed"] or not counts["passed"] else 0)
 
