@@ -87,7 +87,7 @@ static void loop(struct driver *driver, int64_t from_ns, int64_t until_ns)
     }
 }
 
-/* The plain figures, and beside them p50 and p99 corrected as wrk does, which are those to compare with
+/* The plain figures, and beside them quantiles corrected as wrk does, which are those to compare with
  * wrk's. */
 static void print_result(struct driver *driver)
 {
@@ -100,8 +100,8 @@ static void print_result(struct driver *driver)
            (double)count / options->seconds, (double)histogram_quantile(h, 0.5) / 1e3,
            (double)histogram_quantile(h, 0.99) / 1e3, (double)histogram_quantile(h, 0.999) / 1e3);
     histogram_correct(h, options->seconds * NS_PER_S * options->in_flight / (int64_t)count);
-    printf("\"corrected_p50_us\":%.1f,\"corrected_p99_us\":%.1f,\"strays\":%llu}\n",
-           (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.99) / 1e3,
+    printf("\"corrected_p50_us\":%.1f,\"corrected_p99_us\":%.1f,\"corrected_p999_us\":%.1f,\"strays\":%llu}\n",
+           (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.99) / 1e3, (double)histogram_quantile(h, 0.999) / 1e3,
            (unsigned long long)driver->strays);
 }
 

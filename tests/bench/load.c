@@ -3,8 +3,8 @@
  * roundtrip-bench-load: HTTP requests at a fixed rate, whatever becomes of them; prints one line of JSON.
  *
  * An open loop: a request is due at its time, and its latency counts from then, also while it waits here for a free connection,
- * so a server that stands still is not spared the requests it would have got (no coordinated omission). wrk, which the other
- * benchmark uses, is a closed loop; wrk2 and the like are not packaged. One thread, epoll. Rate 0: a closed loop.
+ * so a server that stands still is not spared the requests it would have got (no coordinated omission). wrk, which tests/bench/run
+ * uses for closed loops, cannot do that; wrk2 and the like are not packaged. One thread, epoll. Rate 0: a closed loop.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -37,12 +37,15 @@ static const char usage[] =
     "  --seconds N      how long to send (default 5); the first --warmup seconds are not counted (default 1)\n"
     "  --method M --path P --body B --header H   what to send (default GET /health/live); {n} in path and body is a number\n"
     "  --first N        the first {n} (default 1)\n"
-    "  --spread N       {n} starts again after so many (default: never)\n";
+    "  --spread N       {n} starts again after so many (default: never)\n"
+    "  --stride N       {n} grows by so much, modulo --spread (default 1): far apart, no two requests meet in a cache\n"
+    "  --tell           says \"counting\" on standard error when the warm-up is over: for who measures others meanwhile\n";
 
 struct options {
     int port, connections;
     double seconds, warmup;
-    int64_t rate, first, spread;
+    int64_t rate, first, spread, stride;
+    bool tell;
     const char *method, *path, *body, *header;
 };
 
@@ -108,7 +111,7 @@ static void write_request(struct load *load, struct connection *c)
     const struct options *o = &load->options;
     char path[512], body[1024];
     int64_t n = o->spread ? o->first + (load->next_number - o->first) % o->spread : load->next_number;
-    load->next_number++;
+    load->next_number += o->stride;
     fill(path, sizeof(path), o->path, n);
     size_t body_len = o->body ? fill(body, sizeof(body), o->body, n) : 0;
     body[body_len] = '\0';
@@ -233,8 +236,13 @@ static void run(struct load *load)
 {
     struct epoll_event events[256];
     int64_t next_due_ns = load->began_ns;
+    bool tell = load->options.tell;
     for (;;) {
         int64_t now_ns = now();
+        if (tell && now_ns >= load->counted_ns) {
+            fputs("counting\n", stderr);
+            tell = false;
+        }
         send_due(load, now_ns, &next_due_ns);
         bool sending = now_ns < load->ends_ns || load->head != load->tail;
         bool waiting = load->idle_count < load->options.connections;
@@ -263,8 +271,8 @@ static void report(const struct load *load)
     for (int kind = 0; kind < KINDS; kind++) {
         const struct histogram *h = &load->latency[kind];
         unanswered -= load->count[kind];
-        printf(",\"%s\":{\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f}", names[kind], (double)load->count[kind] / seconds,
-               ms(histogram_quantile(h, 0.5)), ms(histogram_quantile(h, 0.99)));
+        printf(",\"%s\":{\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f}", names[kind], (double)load->count[kind] / seconds,
+               ms(histogram_quantile(h, 0.5)), ms(histogram_quantile(h, 0.99)), ms(histogram_quantile(h, 0.999)));
     }
     printf(",\"worst_ms\":%.3f,\"after\":%" PRId64 ",\"broken\":%" PRId64 ",\"unanswered\":%" PRId64 ",\"longest_queue\":%" PRId64 "}\n", ms(load->worst_ns),
            load->after, load->broken, unanswered, load->longest_queue);
@@ -275,9 +283,9 @@ static struct options parse(int argc, char **argv)
     static const struct option known[] = {
         {"port", 1, NULL, 'p'},   {"rate", 1, NULL, 'r'},   {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
         {"warmup", 1, NULL, 'w'}, {"method", 1, NULL, 'm'}, {"path", 1, NULL, 'P'},        {"body", 1, NULL, 'b'},
-        {"header", 1, NULL, 'H'}, {"first", 1, NULL, 'f'},  {"spread", 1, NULL, 'S'},      {"help", 0, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
-    struct options o = {.connections = 64, .seconds = 5, .warmup = 1, .first = 1, .method = "GET", .path = "/health/live"};
+        {"header", 1, NULL, 'H'}, {"first", 1, NULL, 'f'},  {"spread", 1, NULL, 'S'},      {"stride", 1, NULL, 't'},
+        {"tell", 0, NULL, 'T'},   {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
+    struct options o = {.connections = 64, .seconds = 5, .warmup = 1, .first = 1, .stride = 1, .method = "GET", .path = "/health/live"};
     int c;
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (c) {
@@ -292,10 +300,12 @@ static struct options parse(int argc, char **argv)
         case 'H': o.header = optarg; break;
         case 'f': o.first = atoll(optarg); break;
         case 'S': o.spread = atoll(optarg); break;
+        case 't': o.stride = atoll(optarg); break;
+        case 'T': o.tell = true; break;
         default: fputs(usage, c == 'h' ? stdout : stderr); exit(c == 'h' ? 0 : 2);
         }
     }
-    if (o.port <= 0 || o.connections <= 0 || o.seconds <= o.warmup || o.rate < 0) {
+    if (o.port <= 0 || o.connections <= 0 || o.seconds <= o.warmup || o.rate < 0 || o.stride < 1) {
         fputs(usage, stderr);
         exit(2);
     }

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes out: Markdown tables of medians, ratios of pairs with their spread, aims met or not, and plots as SVG."""
+import math
+import statistics
+
+ROLES = ("gateway", "worker", "compute", "broker", "client")
+
+
+def median(results, *path):
+    def pick(result):
+        for key in path:
+            result = result.get(key, 0) if isinstance(result, dict) else result[key]
+        return result
+    return statistics.median(pick(result) for result in results)
+
+
+def cpu(results):
+    """µs a request by process, those that took part."""
+    return " / ".join(f"{role} {median(results, 'cpu', role):.1f}" for role in ROLES if median(results, "cpu", role) >= 0.05)
+
+
+def own_cpu(results):
+    """Of gateway and workers together."""
+    return sum(median(results, "cpu", role) for role in ("gateway", "worker", "compute"))
+
+
+def of(results, base, key):
+    """As a share of the base's median."""
+    below = median(base, key) if base else 0
+    return f"{median(results, key) / below:.2f}" if below else "-"
+
+
+HEAD = ("| load | connections | target | answers/s | p50 ms | p99 ms | p99.9 ms | of the floor: answers/s, p50, p99 | CPU µs/request | bytes/request | RSS MiB "
+        "| others' CPU |\n|---|---|---|---|---|---|---|---|---|---|---|---|")
+
+
+def row(load, connections, target, results, floor):
+    rss = " / ".join(f"{role} {median(results, 'rss', role):.0f}" for role in ("gateway", "worker") if median(results, "rss", role))
+    ratios = ", ".join(of(results, floor, key) for key in ("rate", "p50_us", "p99_us")) if floor else "-"
+    return (f"| {load} | {connections:,} | {target} | {median(results, 'rate'):,.0f} | {median(results, 'p50_us') / 1000:.2f} | {median(results, 'p99_us') / 1000:.2f} | "
+            f"{median(results, 'p999_us') / 1000:.2f} | {ratios} | {cpu(results)} | {median(results, 'bytes'):,.0f} | {rss or '-'} | "
+            f"{100 * max(result['noise'] for result in results):.0f} % |")
+
+
+def table(measured):
+    """`measured`: {(load, connections, target): [result, …]} in the order of the rows."""
+    rows = [row(load, connections, target, results, measured.get((load, connections, "floor")) if target != "floor" else None)
+            for (load, connections, target), results in measured.items()]
+    return "\n".join([HEAD, *rows])
+
+
+def open_table(measured):
+    """`measured`: {(load, share of saturation, target): [result, …]}."""
+    lines = ["| load | of saturation | target | offered/s | answered/s | p50 ms | p99 ms | p99.9 ms | CPU µs/request | not answered 2xx |", "|" + "---|" * 10]
+    for (load, share, target), results in measured.items():
+        lines.append(f"| {load} | {100 * share:.0f} % | {target} | {median(results, 'offered'):,.0f} | {median(results, 'rate'):,.0f} | "
+                     f"{median(results, 'p50_us') / 1000:.2f} | {median(results, 'p99_us') / 1000:.2f} | {median(results, 'p999_us') / 1000:.2f} | "
+                     f"{cpu(results)} | {sum(result['errors'] for result in results)} |")
+    return "\n".join(lines)
+
+
+# --- two builds --------------------------------------------------------------------------------------------------------
+
+
+def ratios(ours, base, key):
+    """Of pairs measured one after the other: (geometric mean, least, most)."""
+    pairs = [one[key] / other[key] for one, other in zip(ours, base) if other[key]]
+    return math.exp(statistics.fmean(map(math.log, pairs))), min(pairs), max(pairs)
+
+
+def verdict(mean, low, high):
+    """Does the difference stand out of the spread?"""
+    if low > 1 or high < 1:
+        return f"{100 * (mean - 1):+.1f} %"
+    return f"{100 * (mean - 1):+.1f} %, within the spread"
+
+
+def against_table(measured, name, base):
+    lines = [f"| load | connections | figure | {name} / {base} | pairs from … to | difference |", "|" + "---|" * 6]
+    for (load, connections, target), ours in measured.items():
+        if target != name:
+            continue
+        other = measured[load, connections, base]
+        for result in [*ours, *other]:
+            result["own_cpu"] = sum(result["cpu"].get(role, 0) for role in ("gateway", "worker", "compute"))
+        for key, text in (("rate", "answers/s"), ("p50_us", "p50"), ("p99_us", "p99"), ("own_cpu", "CPU of gateway and workers")):
+            mean, low, high = ratios(ours, other, key)
+            lines.append(f"| {load} | {connections} | {text} | {mean:.3f} | {low:.3f} … {high:.3f} | {verdict(mean, low, high)} |")
+    return "\n".join(lines)
+
+
+# --- aims --------------------------------------------------------------------------------------------------------------
+
+
+def aims(closed, opened, rest, name, peers):
+    """The project's aims beside what this run found: lines of a table; those that need what was not measured are left out."""
+    def found(load, connections, target):
+        return closed.get((load, connections, target))
+    lines = []
+
+    def line(text, value, limit, least=False):
+        lines.append(f"| {text} | {'at least' if least else 'at most'} {limit:g} | {value:.2f} | {'yes' if (value >= limit if least else value <= limit) else '**no**'} |")
+
+    for load in ("get", "post"):
+        ours, floor = found(load, 1, name), found(load, 1, "floor")
+        others = [found(load, 1, peer) for peer in peers if found(load, 1, peer)]
+        if ours and floor:
+            line(f"{load}, 1 connection: p50 / floor's", median(ours, "p50_us") / median(floor, "p50_us"), 1.3)
+        if ours and others:
+            line(f"{load}, 1 connection: p50 / best peer's", median(ours, "p50_us") / min(median(o, "p50_us") for o in others), 0.65)
+        for connections in (64, 256):
+            ours = found(load, connections, name)
+            others = [found(load, connections, peer) for peer in peers if found(load, connections, peer)]
+            if ours and others:
+                line(f"{load}, {connections} connections: answers/s / best peer's", median(ours, "rate") / max(median(o, "rate") for o in others), 1.8, True)
+                line(f"{load}, {connections} connections: CPU of gateway and worker / best peer's", own_cpu(ours) / min(map(own_cpu, others)), 0.5)
+            fastapi = found(load, connections, "fastapi")
+            if ours and fastapi:
+                line(f"{load}, {connections} connections: CPU of gateway and worker / FastAPI's", own_cpu(ours) / own_cpu(fastapi), 0.15)
+        half = opened.get((load, 0.5, name))
+        others = [opened[load, 0.5, peer] for peer in peers if (load, 0.5, peer) in opened]
+        if half and others:
+            line(f"{load}, half of saturation: p99 / best peer's", median(half, "p99_us") / min(median(o, "p99_us") for o in others), 1)
+    if rest:
+        line("RSS at rest, MiB, the largest process", max(rest.values()), 40)
+    return "\n".join(["| aim | limit | found | met |", "|---|---|---|---|", *lines]) if lines else ""
+
+
+# --- plots -------------------------------------------------------------------------------------------------------------
+
+
+def pyplot():
+    import matplotlib  # pylint: disable=import-outside-toplevel; only plots need it
+    matplotlib.use("svg")
+    matplotlib.rcParams.update({"svg.hashsalt": "roundtrip", "axes.grid": True, "grid.alpha": 0.3, "font.size": 9, "axes.spines.top": False,
+                                "axes.spines.right": False})
+    from matplotlib import pyplot as plt  # pylint: disable=import-outside-toplevel
+    return plt
+
+
+def plot(path, title, x_title, y_title, series, log_x=True, log_y=False):
+    """`series`: {name: [(x, y, lowest, highest), …]}: medians as lines, what the rounds spread as bands."""
+    plt = pyplot()
+    figure, axes = plt.subplots(figsize=(6, 3.6))
+    for name, points in series.items():
+        xs, ys, lows, highs = zip(*sorted(points))
+        (drawn,) = axes.plot(xs, ys, marker="o", markersize=3, label=name)
+        axes.fill_between(xs, lows, highs, alpha=0.15, color=drawn.get_color(), linewidth=0)
+    axes.set_title(title)
+    axes.set_xlabel(x_title)
+    axes.set_ylabel(y_title)
+    if log_x:
+        least = min(point[0] for points in series.values() for point in points if point[0] > 0)
+        axes.set_xscale("symlog", linthresh=least)  # as "log" from the least on; 0 is a place too
+        ticks = sorted({point[0] for points in series.values() for point in points})
+        axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks], minor=False)
+        axes.minorticks_off()
+    if log_y:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def points_of(measured, load, key, scale=1.0):
+    series = {}
+    for (one, x, target), results in measured.items():
+        if one == load:
+            values = [result[key] / scale for result in results]
+            series.setdefault(target, []).append((x, statistics.median(values), min(values), max(values)))
+    return series
+
+
+def plot_all(folder, measured):
+    """Answers a second and latencies by connections, one pair for each load. The paths."""
+    paths = []
+    for load in dict.fromkeys(key[0] for key in measured):
+        for key, scale, y_title, log_y in (("rate", 1, "answers a second", False), ("p50_us", 1000, "p50, ms", True), ("p99_us", 1000, "p99, ms", True)):
+            series = points_of(measured, load, key, scale)
+            if any(len(points) > 1 for points in series.values()):
+                path = folder / f"{load}-{key.removesuffix('_us')}.svg"
+                plot(path, load.upper(), "connections", y_title, series, log_y=log_y)
+                paths.append(path)
+    return paths
