@@ -2,19 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests through a compose cluster's balancer while its containers come and go by a plan; then every acknowledged write is looked for.
 
-scale and roll: a request that is not answered 2xx is a failure, none is repeated. brokers: a request may be refused while a partition has no leader; its
-caller repeats it with its Idempotency-Key, as any would, and must get through within half a minute. In each plan every write takes effect once."""
+scale and roll: a request that is not answered 2xx is a failure, none is repeated. brokers and roll-brokers: a request may be refused while a partition has no
+leader; its caller repeats it with its Idempotency-Key, as any would, and must get through within half a minute. In each plan every write takes effect once."""
 import argparse
 import http.client
 import json
+import os
+import pathlib
 import subprocess
 import sys
 import threading
 import time
 
+REPO = pathlib.Path(__file__).resolve().parents[2]
 THREADS = 6
 PATIENCE = 30  # seconds, of who may repeat
 DOWN = 15  # seconds, of a broker that is killed: Kafka gives its partitions to others after 9 (broker.session.timeout.ms)
+CAUGHT_UP = 8  # seconds, until a broker that came back has copied what it missed
 
 
 def same(body, expect):
@@ -110,8 +114,8 @@ class Cluster:
     def __init__(self, project, compose):
         self.project, self.compose = project, compose
 
-    def run(self, *command):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    def run(self, *command, text=None):
+        done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=180, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{' '.join(map(str, command))}: {done.stderr[-2000:]}")
         return done.stdout
@@ -141,19 +145,50 @@ class Cluster:
 
     def restart(self, name):
         began = time.monotonic()
-        self.run("podman", "stop", "--time", "20", name)
+        self.run("podman", "stop", "--time", "30", name)
         self.run("podman", "start", name)
         self.wait_healthy(name)
         self.say(f"{name.removeprefix(self.project + '-')} stopped and started in {time.monotonic() - began:.1f} s")
         time.sleep(2)  # until the balancer has seen it twice
 
-    def kill_broker(self, name):
+    def upgrade(self, services):
+        """New images under the names of before, and deploy/roll-compose."""
+        for service in services:
+            self.run("podman", "build", "--isolation=chroot", "--format", "docker", "--label", f"of={self.project}", "-t", f"localhost/roundtrip-{service}",
+                     "-f", "-", str(REPO / "deploy/container"), text=f"FROM localhost/roundtrip-{service}\n")
+        files = [word for before, word in zip(self.compose, self.compose[1:]) if before == "-f"]
+        with subprocess.Popen([REPO / "deploy/roll-compose", *services], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env={**os.environ, "DOCKER": "podman", "COMPOSE": self.compose[0], "COMPOSE_FILE": ":".join(files)}) as roll:
+            text, errors = roll.communicate(timeout=300)
+        if roll.returncode != 0:
+            raise SystemExit(f"deploy/roll-compose: {errors[-2000:]}")
+        for line in text.splitlines():
+            self.say(line.replace(f"{self.project}-", ""))
+        for service in services:
+            newest = self.run("podman", "image", "inspect", "--format", "{{.Id}}", f"localhost/roundtrip-{service}").strip()
+            old = [name for name in self.names(service) if self.run("podman", "inspect", "--format", "{{.Image}}", name).strip() != newest]
+            if old:
+                raise SystemExit(f"of the old image: {old}")
+
+    def reload_balancer(self):
+        """As after a change of its settings: a new HAProxy takes over the sockets of the old one."""
+        self.run("podman", "kill", "--signal", "USR2", f"{self.project}-balancer-1")
+        time.sleep(3)
+        self.say("the balancer read its settings again")
+
+    def kill_broker(self, name, meanwhile):
         self.run("podman", "kill", name)
-        time.sleep(DOWN)
+        end = time.monotonic() + DOWN
+        for other in meanwhile:
+            self.restart(other)
+        time.sleep(max(0, end - time.monotonic()))
         self.run("podman", "start", name)
         self.wait_healthy(name)
-        time.sleep(8)  # until it has caught up
-        self.say(f"{name.removeprefix(self.project + '-')} killed, and back after {DOWN} s")
+        time.sleep(CAUGHT_UP)
+        self.say(f"{name.removeprefix(self.project + '-')} killed, and back after {DOWN} s or more")
+
+    def brokers(self):
+        return [name for service in ("kafka", "kafka-2", "kafka-3") for name in self.names(service)]
 
 
 def scale(cluster):
@@ -165,28 +200,37 @@ def scale(cluster):
 
 def roll(cluster):
     cluster.scale("item-worker", 2)
-    for service in ("gateway", "item-worker", "compute-worker"):
-        for name in cluster.names(service):
-            cluster.restart(name)
+    cluster.upgrade(("gateway", "item-worker", "compute-worker"))
+    cluster.reload_balancer()
 
 
 def brokers(cluster):
-    for service in ("kafka", "kafka-2", "kafka-3"):
-        for name in cluster.names(service):
-            cluster.kill_broker(name)
+    """While the second one is away a gateway and a worker are started anew: they know its address, and get no answer there."""
+    meanwhile = [cluster.names(service)[0] for service in ("gateway", "item-worker")]
+    for number, name in enumerate(cluster.brokers()):
+        cluster.kill_broker(name, meanwhile if number == 1 else [])
+
+
+def roll_brokers(cluster):
+    for name in cluster.brokers():
+        cluster.restart(name)
+        time.sleep(CAUGHT_UP)
+
+
+PLANS = {"scale": scale, "roll": roll, "brokers": brokers, "roll-brokers": roll_brokers}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--project", required=True)
-    parser.add_argument("--plan", choices=["scale", "roll", "brokers"], required=True)
+    parser.add_argument("--plan", choices=PLANS, required=True)
     parser.add_argument("--try", type=int, default=1, dest="again", help="the second one makes other items")
     parser.add_argument("compose", nargs="+", help="after --: how Docker Compose is called")
     options = parser.parse_args()
-    first = 1_000_000 * (10 * options.again + ["scale", "roll", "brokers"].index(options.plan))  # nobody else's items
-    with Load(options.port, options.plan == "brokers", first) as load:
-        globals()[options.plan](Cluster(options.project, options.compose))
+    first = 1_000_000 * (10 * options.again + list(PLANS).index(options.plan))  # nobody else's items
+    with Load(options.port, "brokers" in options.plan, first) as load:
+        PLANS[options.plan](Cluster(options.project, options.compose))
     lost = load.lost()
     times = sorted(load.seconds)
     print(f"     {len(times)} requests, {len(load.failures)} failed, {load.repeated} repeated; p50 {1000 * times[len(times) // 2]:.0f} ms, "
