@@ -24,8 +24,8 @@ def default(name):
 class Sizing(unittest.TestCase):
     def test_defaults_are_what_was_measured(self):
         bench = (REPO / "tests/bench/README.md").read_text(encoding="utf-8")
-        for load, name in (("GET", "read"), ("POST", "write")):
-            row = re.search(rf"^\| {load} \| 64 \|.*\| ([0-9.]+) / ([0-9.]+) / ([0-9.]+) \|$", bench, re.M)
+        for load, name in (("get", "read"), ("post", "write")):
+            row = re.search(rf"^\| {load} \| 64 \| roundtrip \|.* gateway ([0-9.]+) / worker ([0-9.]+) /.* broker ([0-9.]+) /", bench, re.M)
             for figure, process in zip(row.groups(), ("gateway", "worker", "broker")):
                 self.assertEqual(default(f"{process}-{name}-us"), float(figure))
         replay = re.search(r"^\| without: the whole log \| [0-9.]+ \| ([0-9,]+) \|", bench, re.M)[1]
@@ -43,7 +43,8 @@ class Sizing(unittest.TestCase):
         self.assertEqual([default(f"{name}-bytes") for name in names], [float(n) for n in get + post])
 
     def test_by_hand(self):
-        found = numbers("--rate", "1000000", "--writes", "0", "--items", "1000000", "--window-s", "600")
+        found = numbers("--rate", "1000000", "--writes", "0", "--items", "1000000", "--window-s", "600",
+                        "--gateway-read-us", "39.5", "--worker-read-us", "32.5", "--broker-read-us", "74.1", "--replay-rate", "301982")
         self.assertEqual(found["gateways"], 18)                      # 39.5 cores / (4 x 0.6) = 16.5, and one
         self.assertEqual(found["item-workers"], 56)                  # 32.5 / 0.6 = 54.2, and one
         self.assertEqual(found["cores of brokers"], 247)             # 74.1 x (1 + 0.5 x 2) / 0.6
