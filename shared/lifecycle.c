@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signals by signalfd, the ready file by rename. */
+/* Signals by signalfd, the ready file by rename, the service manager by its datagram socket. */
 #include "lifecycle.h"
 
 #include <errno.h>
@@ -7,9 +7,13 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -17,6 +21,25 @@
 static bool has_ready_file(const struct lifecycle *life)
 {
     return life->ready_file && *life->ready_file;
+}
+
+/* Tells the service manager, where there is one that wants to know: sd_notify(3), "Notes". Nobody waits for it; one that is gone is none. */
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = path ? strlen(path) : 0;
+    if (len < 2 || len > sizeof(address.sun_path) || (*path != '/' && *path != '@'))
+        return;
+    memcpy(address.sun_path, path, len);
+    if (*path == '@')
+        address.sun_path[0] = '\0'; /* in the abstract namespace: unix(7) */
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+        log_warn("cannot tell the service manager", "state=%s reason=\"%s\"", state, strerror(errno));
+    close(fd);
 }
 
 int lifecycle_open(struct lifecycle *life, const char *ready_file)
@@ -61,6 +84,8 @@ void lifecycle_check(struct lifecycle *life)
             continue;
         }
         life->hurried = life->stopping;
+        if (!life->stopping)
+            notify("STOPPING=1");
         life->stopping = true;
     }
 }
@@ -109,6 +134,7 @@ static int write_file(const char *path, const char *content)
 int lifecycle_ready(struct lifecycle *life, const char *content)
 {
     char draft[PATH_MAX];
+    notify("READY=1");
     if (!has_ready_file(life))
         return 0;
     int len = snprintf(draft, sizeof(draft), "%s.%d", life->ready_file, (int)getpid());

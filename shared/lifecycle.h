@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process's start and end as the outside sees them: signals that ask it to stop, and the file that says
- * "ready". */
+/* A process's start and end as the outside sees them: signals that ask it to stop, the file that says "ready", and what a service
+ * manager is told (systemd's Type=notify: READY=1, STOPPING=1 to the socket that NOTIFY_SOCKET names; sd_notify(3)). */
 #ifndef ROUNDTRIP_LIFECYCLE_H
 #define ROUNDTRIP_LIFECYCLE_H
 
@@ -33,7 +33,7 @@ bool lifecycle_hurried(const struct lifecycle *life);
 /** Waits for a signal, at most `timeout_ms`: a sleep that ends when it is time to stop. True when it is. */
 bool lifecycle_stop_within(struct lifecycle *life, int timeout_ms);
 
-/** Writes `content` to the ready file, which appears whole or not at all. 0 or -errno. */
+/** Says that the process serves: `content` in the ready file, which appears whole or not at all, and READY=1 to the service manager. 0 or -errno, of the file. */
 int lifecycle_ready(struct lifecycle *life, const char *content) __attribute__((warn_unused_result));
 
 #endif
