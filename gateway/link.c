@@ -33,6 +33,7 @@ int link_open(struct link *link, const struct link_options *options, struct bus_
     }
     const struct producer_options producer = {.settings = options->bus,
                                               .role = "commands",
+                                              .pace = PACE_CALLERS,
                                               .unhurried = true, /* it is replies that requests wait for */
                                               .message_timeout_ms = options->message_timeout_ms,
                                               .delivered = options->delivered,

@@ -4,10 +4,10 @@
 
 bool pace_may_send(struct pace *pace, int64_t in_flight, int64_t gathered, int64_t now_ns)
 {
-    if (!pace->gathering && in_flight >= PACE_ENTER) {
+    if (!pace->gathering && in_flight >= pace->limits.enter) {
         pace->gathering = true;
         pace->last_beat_ns = now_ns;
-    } else if (pace->gathering && gathered == 0 && in_flight <= PACE_LEAVE) {
+    } else if (pace->gathering && gathered == 0 && in_flight <= pace->limits.leave) {
         pace->gathering = false;
     }
     return !pace->gathering && gathered == 0;
@@ -17,15 +17,15 @@ int64_t pace_due_ns(const struct pace *pace, int64_t gathered)
 {
     if (gathered == 0)
         return INT64_MAX;
-    return pace->gathering ? pace->last_beat_ns + PACE_INTERVAL_NS : 0;
+    return pace->gathering ? pace->last_beat_ns + pace->limits.interval_ns : 0;
 }
 
 void pace_beat(struct pace *pace, int64_t in_flight, int64_t now_ns)
 {
     pace->last_beat_ns = now_ns;
-    if (in_flight >= PACE_ENTER)
+    if (in_flight >= pace->limits.enter)
         pace->gathering = true;
-    else if (in_flight <= PACE_LEAVE)
+    else if (in_flight <= pace->limits.leave)
         pace->gathering = false;
 }
 

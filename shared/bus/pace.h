@@ -11,17 +11,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Records on their way from which gathering starts, and below which it ends. Measured; see tests/bench/README.md. */
-#define PACE_ENTER 24
-#define PACE_LEAVE 8
-/** Between two beats, in ns. */
-#define PACE_INTERVAL_NS INT64_C(500000)
+/** Records on their way from which gathering starts, and below or at which it ends; what lies between two beats, in ns. */
+struct pace_limits {
+    int64_t enter, leave, interval_ns;
+};
+
+/** What a loop sends in its turns, most of it to one partition: the turn has gathered already. */
+#define PACE_TURNS (struct pace_limits){.enter = 24, .leave = 8, .interval_ns = INT64_C(500000)}
+/**
+ * What callers send one by one, over all partitions: each partition is a request of its own in librdkafka, so that a short beat has one record for
+ * each. Measured; see ARCHITECTURE.md, "Sending".
+ */
+#define PACE_CALLERS (struct pace_limits){.enter = 16, .leave = 6, .interval_ns = INT64_C(2000000)}
 
 /** So long nothing is acknowledged of what is on its way before it is asked whether Kafka is there at all, in ns. */
 #define PACE_SILENCE_NS INT64_C(1000000000)
 
-/** Zero-initialised: idle. */
+/** Idle when all but `limits` is zero. */
 struct pace {
+    struct pace_limits limits;
     bool gathering;
     int64_t last_beat_ns;
 };

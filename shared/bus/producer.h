@@ -4,12 +4,13 @@
  *
  * Every produce request costs client and broker the same whether it carries 1 record or 100, and librdkafka's linger is
  * fixed when the producer is made. So the producer counts what is on its way: below a threshold a record goes out at
- * once; above it records gather here and go out together every PACE_INTERVAL. pace.h holds that decision.
+ * once; above it records gather here and go out together in beats. pace.h holds that decision.
  */
 #ifndef ROUNDTRIP_BUS_PRODUCER_H
 #define ROUNDTRIP_BUS_PRODUCER_H
 
 #include "bus/bus.h"
+#include "bus/pace.h"
 #include "record.h"
 
 struct producer;
@@ -33,6 +34,7 @@ struct producer_options {
     bool repeatable;          /* a retry may write a record twice, or behind later ones: who reads it tells by its id. Cheaper under load */
     bool corked;              /* the serving thread sends: records leave in producer_serve(), a turn's together */
     bool unhurried;           /* producer_fd() does not tell of deliveries: they are served when producer_due_ns() comes, or earlier */
+    struct pace_limits pace;  /* when records gather; all 0: PACE_TURNS */
     int extra_bytes;            /* a record may be so much larger than message.max.bytes: what it was, and headers of ours */
     int64_t message_timeout_ms; /* ignored with gapless; 0: librdkafka's default */
     producer_delivered_fn *delivered; /* called by producer_serve(), on its thread; may be NULL */

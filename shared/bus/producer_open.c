@@ -117,6 +117,7 @@ int producer_open(const struct producer_options *options, struct producer **ret_
     producer->unhurried = options->unhurried;
     producer->gapless = options->gapless;
     producer->measured = options->settings->measured;
+    producer->pace.limits = options->pace.interval_ns ? options->pace : PACE_TURNS;
     producer->last = &producer->first;
     producer->connected = true;
     producer->fd = -1;

@@ -10,10 +10,12 @@
 
 #define NOW INT64_C(1000000000)
 
+static const struct pace_limits limits = {.enter = 24, .leave = 8, .interval_ns = 500000};
+
 static void idle_sends_at_once(void **unused)
 {
-    struct pace pace = {0};
-    for (int64_t in_flight = 0; in_flight < PACE_ENTER; in_flight++)
+    struct pace pace = {.limits = limits};
+    for (int64_t in_flight = 0; in_flight < limits.enter; in_flight++)
         assert_true(pace_may_send(&pace, in_flight, 0, NOW));
     assert_false(pace.gathering);
 }
@@ -21,7 +23,7 @@ static void idle_sends_at_once(void **unused)
 /* What waits goes first: a record that went out at once now would overtake it. */
 static void nothing_overtakes_what_is_gathered(void **unused)
 {
-    struct pace pace = {0};
+    struct pace pace = {.limits = limits};
     assert_false(pace_may_send(&pace, 0, 1, NOW));
     assert_false(pace.gathering);
     assert_int_equal(pace_due_ns(&pace, 1), 0); /* so it is due at once */
@@ -29,61 +31,61 @@ static void nothing_overtakes_what_is_gathered(void **unused)
 
 static void gathering_starts_at_the_threshold(void **unused)
 {
-    struct pace pace = {0};
-    assert_true(pace_may_send(&pace, PACE_ENTER - 1, 0, NOW));
-    assert_false(pace_may_send(&pace, PACE_ENTER, 0, NOW + 5));
+    struct pace pace = {.limits = limits};
+    assert_true(pace_may_send(&pace, limits.enter - 1, 0, NOW));
+    assert_false(pace_may_send(&pace, limits.enter, 0, NOW + 5));
     assert_true(pace.gathering);
-    assert_int_equal(pace_due_ns(&pace, 1), NOW + 5 + PACE_INTERVAL_NS);
+    assert_int_equal(pace_due_ns(&pace, 1), NOW + 5 + limits.interval_ns);
 }
 
 static void gathering_ends_with_hysteresis(void **unused)
 {
-    struct pace pace = {0};
-    assert_false(pace_may_send(&pace, PACE_ENTER, 0, NOW));
-    for (int64_t in_flight = PACE_ENTER; in_flight > PACE_LEAVE; in_flight--)
+    struct pace pace = {.limits = limits};
+    assert_false(pace_may_send(&pace, limits.enter, 0, NOW));
+    for (int64_t in_flight = limits.enter; in_flight > limits.leave; in_flight--)
         assert_false(pace_may_send(&pace, in_flight, 0, NOW));
-    assert_false(pace_may_send(&pace, PACE_LEAVE, 1, NOW)); /* something waits */
+    assert_false(pace_may_send(&pace, limits.leave, 1, NOW)); /* something waits */
     assert_true(pace.gathering);
-    assert_true(pace_may_send(&pace, PACE_LEAVE, 0, NOW));
+    assert_true(pace_may_send(&pace, limits.leave, 0, NOW));
     assert_false(pace.gathering);
-    assert_true(pace_may_send(&pace, PACE_ENTER - 1, 0, NOW)); /* and it takes a full burst to start again */
+    assert_true(pace_may_send(&pace, limits.enter - 1, 0, NOW)); /* and it takes a full burst to start again */
 }
 
 static void a_beat_moves_the_next_one(void **unused)
 {
-    struct pace pace = {0};
-    assert_false(pace_may_send(&pace, PACE_ENTER, 0, NOW));
-    pace_beat(&pace, PACE_LEAVE + 1, NOW + PACE_INTERVAL_NS);
+    struct pace pace = {.limits = limits};
+    assert_false(pace_may_send(&pace, limits.enter, 0, NOW));
+    pace_beat(&pace, limits.leave + 1, NOW + limits.interval_ns);
     assert_true(pace.gathering);
-    assert_int_equal(pace_due_ns(&pace, 3), NOW + 2 * PACE_INTERVAL_NS);
+    assert_int_equal(pace_due_ns(&pace, 3), NOW + 2 * limits.interval_ns);
 }
 
 static void a_beat_with_little_on_its_way_ends_gathering(void **unused)
 {
-    struct pace pace = {0};
-    assert_false(pace_may_send(&pace, PACE_ENTER, 0, NOW));
-    pace_beat(&pace, PACE_LEAVE, NOW);
+    struct pace pace = {.limits = limits};
+    assert_false(pace_may_send(&pace, limits.enter, 0, NOW));
+    pace_beat(&pace, limits.leave, NOW);
     assert_false(pace.gathering);
-    assert_true(pace_may_send(&pace, PACE_LEAVE, 0, NOW));
+    assert_true(pace_may_send(&pace, limits.leave, 0, NOW));
 }
 
 /* A corked producer never asks pace_may_send(): only its beats see the load. */
 static void a_large_beat_starts_gathering(void **unused)
 {
-    struct pace pace = {0};
-    pace_beat(&pace, PACE_ENTER - 1, NOW);
+    struct pace pace = {.limits = limits};
+    pace_beat(&pace, limits.enter - 1, NOW);
     assert_false(pace.gathering);
     assert_int_equal(pace_due_ns(&pace, 1), 0);
-    pace_beat(&pace, PACE_ENTER, NOW);
+    pace_beat(&pace, limits.enter, NOW);
     assert_true(pace.gathering);
-    assert_int_equal(pace_due_ns(&pace, 1), NOW + PACE_INTERVAL_NS);
+    assert_int_equal(pace_due_ns(&pace, 1), NOW + limits.interval_ns);
 }
 
 static void nothing_gathered_is_never_due(void **unused)
 {
-    struct pace pace = {0};
+    struct pace pace = {.limits = limits};
     assert_int_equal(pace_due_ns(&pace, 0), INT64_MAX);
-    pace_beat(&pace, PACE_ENTER, NOW);
+    pace_beat(&pace, limits.enter, NOW);
     assert_int_equal(pace_due_ns(&pace, 0), INT64_MAX);
 }
 
