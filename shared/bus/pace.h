@@ -17,7 +17,7 @@ struct pace_limits {
 };
 
 /** What a loop sends in its turns, most of it to one partition: the turn has gathered already. */
-#define PACE_TURNS (struct pace_limits){.enter = 24, .leave = 8, .interval_ns = INT64_C(500000)}
+#define PACE_TURNS (struct pace_limits){.enter = 4, .leave = 2, .interval_ns = INT64_C(500000)}
 /**
  * What callers send one by one, over all partitions: each partition is a request of its own in librdkafka, so that a short beat has one record for
  * each. Measured; see ARCHITECTURE.md, "Sending".
