@@ -60,6 +60,8 @@ start_engine() {
     cat >"$logs/containers.conf" <<TEXT
 [containers]
 default_ulimits = ["nofile=8192:8192", "nproc=10000:10000"]
+[network]
+network_backend = "netavark"
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"

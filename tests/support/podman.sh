@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by the suites that need containers, behind deploy/lib.sh: podman as root without a daemon, and base images by debootstrap.
 
+# netavark and aardvark-dns in every suite: podman keeps to the network that it found at its first call, and without them that is one without names.
 # shellcheck disable=SC2034 # for who sources this
+podman_packages=(podman runc debootstrap netavark aardvark-dns iptables)
+# shellcheck disable=SC2034
 run_flags=(--runtime runc --cgroup-manager cgroupfs)
 limits=(--ulimit nofile=8192:8192 --ulimit nproc=10000:10000)
 
