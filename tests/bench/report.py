@@ -14,8 +14,16 @@ def median(results, *path):
     return statistics.median(pick(result) for result in results)
 
 
+def ms(results, key):
+    """A latency; "-" where most rounds had no answer at all."""
+    found = median(results, key) / 1000
+    return f"{found:.2f}" if math.isfinite(found) else "-"
+
+
 def cpu(results):
     """µs a request by process, those that took part."""
+    if not median(results, "rate"):
+        return "-"
     return " / ".join(f"{role} {median(results, 'cpu', role):.1f}" for role in ROLES if median(results, "cpu", role) >= 0.05)
 
 
@@ -27,7 +35,8 @@ def own_cpu(results):
 def of(results, base, key):
     """As a share of the base's median."""
     below = median(base, key) if base else 0
-    return f"{median(results, key) / below:.2f}" if below else "-"
+    share = median(results, key) / below if below else math.inf
+    return f"{share:.2f}" if math.isfinite(share) else "-"
 
 
 HEAD = ("| load | connections | target | answers/s | p50 ms | p99 ms | p99.9 ms | of the floor: answers/s, p50, p99 | CPU µs/request | bytes/request | RSS MiB "
@@ -36,9 +45,10 @@ HEAD = ("| load | connections | target | answers/s | p50 ms | p99 ms | p99.9 ms 
 
 def row(load, connections, target, results, floor):
     rss = " / ".join(f"{role} {median(results, 'rss', role):.0f}" for role in ("gateway", "worker") if median(results, "rss", role))
+    carried = f"{median(results, 'bytes'):,.0f}" if median(results, "rate") else "-"
     ratios = ", ".join(of(results, floor, key) for key in ("rate", "p50_us", "p99_us")) if floor else "-"
-    return (f"| {load} | {connections:,} | {target} | {median(results, 'rate'):,.0f} | {median(results, 'p50_us') / 1000:.2f} | {median(results, 'p99_us') / 1000:.2f} | "
-            f"{median(results, 'p999_us') / 1000:.2f} | {ratios} | {cpu(results)} | {median(results, 'bytes'):,.0f} | {rss or '-'} | "
+    return (f"| {load} | {connections:,} | {target} | {median(results, 'rate'):,.0f} | {ms(results, 'p50_us')} | {ms(results, 'p99_us')} | "
+            f"{ms(results, 'p999_us')} | {ratios} | {cpu(results)} | {carried} | {rss or '-'} | "
             f"{100 * max(result['noise'] for result in results):.0f} % |")
 
 
@@ -54,7 +64,7 @@ def open_table(measured):
     lines = ["| load | of saturation | target | offered/s | answered/s | p50 ms | p99 ms | p99.9 ms | CPU µs/request | not answered 2xx |", "|" + "---|" * 10]
     for (load, share, target), results in measured.items():
         lines.append(f"| {load} | {100 * share:.0f} % | {target} | {median(results, 'offered'):,.0f} | {median(results, 'rate'):,.0f} | "
-                     f"{median(results, 'p50_us') / 1000:.2f} | {median(results, 'p99_us') / 1000:.2f} | {median(results, 'p999_us') / 1000:.2f} | "
+                     f"{ms(results, 'p50_us')} | {ms(results, 'p99_us')} | {ms(results, 'p999_us')} | "
                      f"{cpu(results)} | {sum(result['errors'] for result in results)} |")
     return "\n".join(lines)
 
@@ -64,7 +74,7 @@ def open_table(measured):
 
 def ratios(ours, base, key):
     """Of pairs measured one after the other: (geometric mean, least, most)."""
-    pairs = [one[key] / other[key] for one, other in zip(ours, base) if other[key]]
+    pairs = [one[key] / other[key] for one, other in zip(ours, base) if 0 < other[key] < math.inf and 0 < one[key] < math.inf]
     return math.exp(statistics.fmean(map(math.log, pairs))), min(pairs), max(pairs)
 
 
@@ -169,8 +179,9 @@ def points_of(measured, load, key, scale=1.0):
     series = {}
     for (one, x, target), results in measured.items():
         if one == load:
-            values = [result[key] / scale for result in results]
-            series.setdefault(target, []).append((x, statistics.median(values), min(values), max(values)))
+            values = [result[key] / scale for result in results if math.isfinite(result[key])]
+            if values:
+                series.setdefault(target, []).append((x, statistics.median(values), min(values), max(values)))
     return series
 
 

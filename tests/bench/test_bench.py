@@ -44,6 +44,14 @@ class Table(unittest.TestCase):
         self.assertIn("| 1.00, 1.40, 3.00 |", ours)
         self.assertIn("gateway 30.0 / worker 20.0 / broker 10.0 / client 5.0", ours)
 
+    def test_a_target_that_answers_nothing(self):
+        nothing = result(0, math.inf, math.inf, gateway=1e6)
+        measured = {("get", 1, "floor"): [result(2000)], ("get", 1, "a"): [nothing, nothing, result(1)], ("get", 2, "a"): [result(9)]}
+        self.assertIn("| a | 0 | - | - | - | 0.00, -, - | - | - |", report.table(measured))
+        self.assertEqual(report.points_of(measured, "get", "p50_us")["a"], [(1, 1000, 1000, 1000), (2, 1000, 1000, 1000)])
+        self.assertEqual(report.points_of({("get", 1, "a"): [nothing]}, "get", "p50_us"), {})
+        self.assertIn("| a | 5 | 0 | - | - | - | - | 0 |", report.open_table({("get", 0.5, "a"): [{**nothing, "offered": 5}]}))
+
     def test_points_are_medians_with_their_range(self):
         points = report.points_of({("get", 64, "a"): [result(3), result(1), result(2)], ("post", 64, "a"): [result(9)]}, "get", "rate")
         self.assertEqual(points, {"a": [(64, 2, 1, 3)]})
