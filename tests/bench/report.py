@@ -20,9 +20,15 @@ def ms(results, key):
     return f"{found:.2f}" if math.isfinite(found) else "-"
 
 
+def answering(results):
+    """Rounds that had answers: what a request cost can be told of those only."""
+    return [result for result in results if result["rate"]]
+
+
 def cpu(results):
     """µs a request by process, those that took part."""
-    if not median(results, "rate"):
+    results = answering(results)
+    if not results:
         return "-"
     return " / ".join(f"{role} {median(results, 'cpu', role):.1f}" for role in ROLES if median(results, "cpu", role) >= 0.05)
 
@@ -45,7 +51,7 @@ HEAD = ("| load | connections | target | answers/s | p50 ms | p99 ms | p99.9 ms 
 
 def row(load, connections, target, results, floor):
     rss = " / ".join(f"{role} {median(results, 'rss', role):.0f}" for role in ("gateway", "worker") if median(results, "rss", role))
-    carried = f"{median(results, 'bytes'):,.0f}" if median(results, "rate") else "-"
+    carried = f"{median(answering(results), 'bytes'):,.0f}" if answering(results) else "-"
     ratios = ", ".join(of(results, floor, key) for key in ("rate", "p50_us", "p99_us")) if floor else "-"
     return (f"| {load} | {connections:,} | {target} | {median(results, 'rate'):,.0f} | {ms(results, 'p50_us')} | {ms(results, 'p99_us')} | "
             f"{ms(results, 'p999_us')} | {ratios} | {cpu(results)} | {carried} | {rss or '-'} | "

@@ -47,7 +47,7 @@ class Table(unittest.TestCase):
     def test_a_target_that_answers_nothing(self):
         nothing = result(0, math.inf, math.inf, gateway=1e6)
         measured = {("get", 1, "floor"): [result(2000)], ("get", 1, "a"): [nothing, nothing, result(1)], ("get", 2, "a"): [result(9)]}
-        self.assertIn("| a | 0 | - | - | - | 0.00, -, - | - | - |", report.table(measured))
+        self.assertIn("| a | 0 | - | - | - | 0.00, -, - | gateway 30.0 / worker 20.0 / broker 10.0 / client 5.0 | 500 |", report.table(measured))
         self.assertEqual(report.points_of(measured, "get", "p50_us")["a"], [(1, 1000, 1000, 1000), (2, 1000, 1000, 1000)])
         self.assertEqual(report.points_of({("get", 1, "a"): [nothing]}, "get", "p50_us"), {})
         self.assertIn("| a | 5 | 0 | - | - | - | - | 0 |", report.open_table({("get", 0.5, "a"): [{**nothing, "offered": 5}]}))
