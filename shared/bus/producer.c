@@ -3,8 +3,8 @@
  * Sending records and hearing what became of them.
  *
  * producer_send() either hands the record to librdkafka (idle) or keeps a copy in `gathered` (loaded); the serving thread
- * sends what has gathered when pace.h says so. `lock` guards the list and the pace, so order per partition is kept: nothing is sent at
- * once while something is gathered.
+ * sends what has gathered when pace.h says so. `lock` guards the list and the pace, so order per partition is kept:
+ * nothing is sent at once while something is gathered.
  */
 #include "bus/producer_own.h"
 
@@ -30,11 +30,11 @@ static size_t record_bytes(const struct record *rec, const struct headers *heade
  * With `lock` held. Handles are made once a topic: looking one up by name inside librdkafka takes its global lock. NULL
  * when there are as many as are kept (callers choose reply topics, so their number is not ours): then by name.
  */
-struct topic_handle *producer_topic(struct producer *producer, const char *name)
+rd_kafka_topic_t *producer_topic(struct producer *producer, const char *name)
 {
     for (size_t i = 0; i < producer->topic_count; i++) {
         if (strcmp(producer->topics[i].name, name) == 0)
-            return &producer->topics[i];
+            return producer->topics[i].rkt;
     }
     if (producer->topic_count == PRODUCER_TOPICS_MAX)
         return NULL;
@@ -45,9 +45,9 @@ struct topic_handle *producer_topic(struct producer *producer, const char *name)
         return NULL;
     }
     size_t at = producer->topic_count++;
-    producer->topics[at] = (struct topic_handle){.name = copy, .rkt = rkt};
+    producer->topics[at] = (struct topic_handle){copy, rkt};
     atomic_store_explicit(&producer->sends.topics[at].topic, copy, memory_order_release);
-    return &producer->topics[at];
+    return rkt;
 }
 
 static rd_kafka_headers_t *native_headers(const struct headers *headers)
@@ -60,13 +60,13 @@ static rd_kafka_headers_t *native_headers(const struct headers *headers)
     return list;
 }
 
-/* With `lock` held. Takes `headers` over in any case. */
-static int produce(struct producer *producer, struct topic_handle *topic, const struct record *rec,
+/* Takes `headers` over in any case. */
+static int produce(struct producer *producer, rd_kafka_topic_t *rkt, const struct record *rec,
                    rd_kafka_headers_t *headers, void *opaque)
 {
     struct slice key = rec->key, value = rec->value;
     rd_kafka_vu_t vus[] = {
-        {.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = rec->topic},
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = rkt},
         {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = rec->partition},
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
         {.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)key.p, key.len}},
@@ -74,8 +74,8 @@ static int produce(struct producer *producer, struct topic_handle *topic, const 
         {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
         {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = opaque},
     };
-    if (topic)
-        vus[0] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic->rkt};
+    if (!rkt)
+        vus[0] = (rd_kafka_vu_t){.vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = rec->topic};
     rd_kafka_error_t *error = rd_kafka_produceva(producer->rk, vus, sizeof(vus) / sizeof(vus[0]));
     if (!error)
         return 0;
@@ -86,14 +86,14 @@ static int produce(struct producer *producer, struct topic_handle *topic, const 
 }
 
 /* With `lock` held. */
-static int gather(struct producer *producer, struct topic_handle *topic, const struct record *rec,
+static int gather(struct producer *producer, rd_kafka_topic_t *rkt, const struct record *rec,
                   rd_kafka_headers_t *headers, void *opaque)
 {
-    size_t topic_size = topic ? 0 : strlen(rec->topic) + 1;
+    size_t topic_size = rkt ? 0 : strlen(rec->topic) + 1;
     struct gathered *item = malloc(sizeof(*item) + rec->key.len + rec->value.len + topic_size);
     if (!item)
         return -ENOMEM;
-    *item = (struct gathered){.topic = topic,
+    *item = (struct gathered){.rkt = rkt,
                               .headers = headers,
                               .opaque = opaque,
                               .partition = rec->partition,
@@ -109,18 +109,12 @@ static int gather(struct producer *producer, struct topic_handle *topic, const s
         memcpy(item->bytes + rec->key.len + rec->value.len, rec->topic, topic_size);
     *producer->last = item;
     producer->last = &item->next;
-    producer->gathered_count++;
-    return 0;
-}
-
-/* With `lock` held: a record was gathered. When that makes a beat due, the serving thread must learn of it. */
-static void note_gathered(const struct producer *producer)
-{
-    if (producer->gathered_count == 1 && !producer->corked) {
-        uint64_t one = 1;
+    if (producer->gathered_count++ == 0 && !producer->corked) {
+        uint64_t one = 1; /* the serving thread must learn of the beat */
         ssize_t n = write(producer->fd, &one, sizeof(one));
         (void)n;
     }
+    return 0;
 }
 
 int producer_send(struct producer *producer, const struct record *rec, const struct headers *headers, void *opaque)
@@ -136,11 +130,9 @@ int producer_send(struct producer *producer, const struct record *rec, const str
     if (before == 0)
         atomic_store_explicit(&producer->heard_ns, now_ns, memory_order_relaxed);
     pthread_mutex_lock(&producer->lock);
-    struct topic_handle *topic = producer_topic(producer, rec->topic);
+    rd_kafka_topic_t *rkt = producer_topic(producer, rec->topic);
     bool at_once = !producer->corked && pace_may_send(&producer->pace, before, producer->gathered_count, now_ns);
-    int err = at_once ? produce(producer, topic, rec, list, opaque) : gather(producer, topic, rec, list, opaque);
-    if (!at_once && !err)
-        note_gathered(producer);
+    int err = at_once ? produce(producer, rkt, rec, list, opaque) : gather(producer, rkt, rec, list, opaque);
     pthread_mutex_unlock(&producer->lock);
     if (err) {
         if (!at_once)
@@ -170,46 +162,42 @@ static int send_gathered(struct producer *producer, const struct gathered *item)
                                .partition = item->partition,
                                .key = item->has_key ? slice_make(item->bytes, item->key_len) : SLICE_NONE,
                                .value = item->has_value ? slice_make(value, item->value_len) : SLICE_NONE};
-    return produce(producer, item->topic, &rec, item->headers, item->opaque);
+    return produce(producer, item->rkt, &rec, item->headers, item->opaque);
 }
 
 /*
- * With `lock` held, so that nothing overtakes: hands over what has gathered, in order. Returns what librdkafka refused, each item's
- * `partition` being the error. Once one is refused a gapless producer refuses the rest too: a later record may build on it.
+ * Sends what has gathered, in order. The lock is held while handing over, so that nothing overtakes. Once one is refused
+ * a gapless producer refuses the rest too: a later record may build on it.
  */
-static struct gathered *hand_over(struct producer *producer)
+static void beat(struct producer *producer, int64_t now_ns)
 {
-    struct gathered *refused = NULL, **refused_last = &refused, *item = producer->first;
+    struct gathered *refused = NULL, **refused_last = &refused;
+    pthread_mutex_lock(&producer->lock);
+    struct gathered *item = producer->first;
     producer->first = NULL;
     producer->last = &producer->first;
     producer->gathered_count = 0;
-    for (struct gathered *next; item; item = next) {
-        next = item->next;
+    if (item)
+        pace_beat(&producer->pace, atomic_load(&producer->in_flight), now_ns);
+    while (item) {
+        struct gathered *next = item->next;
         int err = -ECANCELED;
         if (producer->gapless && refused)
             rd_kafka_headers_destroy(item->headers);
         else
             err = send_gathered(producer, item);
-        if (!err) {
+        if (err) {
+            item->partition = err; /* kept for refuse() below, outside the lock */
+            item->next = NULL;
+            *refused_last = item;
+            refused_last = &item->next;
+        } else {
             free(item);
-            continue;
         }
-        item->partition = err;
-        item->next = NULL;
-        *refused_last = item;
-        refused_last = &item->next;
+        item = next;
     }
-    return refused;
-}
-
-static void beat(struct producer *producer, int64_t now_ns)
-{
-    pthread_mutex_lock(&producer->lock);
-    if (producer->first)
-        pace_beat(&producer->pace, atomic_load(&producer->in_flight), now_ns);
-    struct gathered *refused = hand_over(producer);
     pthread_mutex_unlock(&producer->lock);
-    while (refused) { /* outside the lock: it calls the sender */
+    while (refused) {
         struct gathered *next = refused->next;
         refuse(producer, refused, refused->partition);
         free(refused);

@@ -192,12 +192,12 @@ void producer_probe(struct producer *producer, int64_t now_ns)
 int32_t producer_warm(struct producer *producer, const char *topic, int64_t timeout_ms, struct bus_error *ret_error)
 {
     pthread_mutex_lock(&producer->lock);
-    const struct topic_handle *handle = producer_topic(producer, topic);
+    rd_kafka_topic_t *rkt = producer_topic(producer, topic);
     pthread_mutex_unlock(&producer->lock);
-    if (!handle)
+    if (!rkt)
         return -ENOMEM;
     const struct rd_kafka_metadata *metadata;
-    rd_kafka_resp_err_t err = rd_kafka_metadata(producer->rk, 0, handle->rkt, &metadata, (int)timeout_ms);
+    rd_kafka_resp_err_t err = rd_kafka_metadata(producer->rk, 0, rkt, &metadata, (int)timeout_ms);
     if (err) {
         rk_error_set(ret_error, "no metadata of topic %s: %s; is Kafka running at that address?", topic,
                      rd_kafka_err2str(err));

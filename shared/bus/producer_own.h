@@ -21,7 +21,7 @@ struct topic_handle {
 /* A record that waits for the next beat; key, value and the topic's name follow the struct in the same allocation. */
 struct gathered {
     struct gathered *next;
-    struct topic_handle *topic; /* NULL: by name */
+    rd_kafka_topic_t *rkt; /* NULL: by name */
     rd_kafka_headers_t *headers;
     void *opaque;
     int32_t partition;
@@ -59,8 +59,8 @@ struct producer {
     size_t topic_count;
 };
 
-/** With `lock` held: the topic's handle; NULL when it is to be used by name. Lives as long as the producer. */
-struct topic_handle *producer_topic(struct producer *producer, const char *name);
+/** With `lock` held: the topic's handle; NULL when it is to be used by name. */
+rd_kafka_topic_t *producer_topic(struct producer *producer, const char *name);
 /** Tells the senders of what has gathered that it was not sent. */
 void producer_cancel_all(struct producer *producer);
 /** Asks whether a broker can be reached, from time to time. Serving thread. */

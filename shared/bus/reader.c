@@ -40,7 +40,7 @@ static int open_with(const struct bus_settings *settings, const char *role, cons
 {
     const struct rk_setting own[] = {
         {"enable.auto.commit", "false"},  {"enable.auto.offset.store", "false"},
-        {"fetch.min.bytes", min_bytes},         {"fetch.error.backoff.ms", "5"},
+        {"fetch.min.bytes", min_bytes},   {"fetch.error.backoff.ms", "5"},
         {"queued.min.messages", "10000"}, {"auto.offset.reset", "earliest"},
         {"fetch.wait.max.ms", wait_ms},   {refill_by_setting() ? REFILL_BACKOFF : NULL, "5"},
         {NULL, NULL},
