@@ -3,11 +3,7 @@
 local folder = debug.getinfo(1, "S").source:match("@(.*)/") or "."
 local report = dofile(folder .. "/report.lua")
 
-local threads = 0
-function setup(thread)
-   thread:set("first", threads)
-   threads = threads + 1
-end
+setup = report.setup
 
 local requests, next_request = {}, 0
 function init(args)
@@ -15,7 +11,7 @@ function init(args)
    for id = 1, count do
       requests[id] = wrk.format("GET", "/items/" .. id)
    end
-   next_request = first * 7919 % count -- threads do not ask for the same item at the same time
+   next_request = number * 7919 % count -- threads do not ask for the same item at the same time
 end
 
 function request()

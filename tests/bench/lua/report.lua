@@ -1,6 +1,22 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What get.lua and post.lua share: the last line of output is the result as JSON, for tests/bench/run.
+-- What the loads share: threads that know their number, the item that is made, and the result as JSON, the last line of output, for tests/bench/run.
 local report = {}
+
+local threads = 0
+function report.setup(thread)
+   thread:set("number", threads)
+   threads = threads + 1
+end
+
+-- Ids never used before: each thread has 100 million from `base` on.
+function report.first_id(base)
+   return tonumber(base) + number * 100000000
+end
+
+function report.post(id)
+   return wrk.format("POST", "/items/", { ["Content-Type"] = "application/json" },
+                     string.format('{"id":%.0f,"name":"an item of the benchmark","description":"x"}', id))
+end
 
 function report.done(summary, latency)
    local errors = summary.errors
