@@ -9,13 +9,8 @@ node_properties() {
     sed -E "s/^node.id=.*/node.id=$1/
         s/^(default|offsets.topic|transaction.state.log|share.coordinator.state.topic)\\.replication\\.factor=.*/\\1.replication.factor=$copies/
         s/^((transaction.state.log|share.coordinator.state.topic)\\.min\\.isr|min\\.insync\\.replicas)=.*/\\1=$insync/" "$here/kafka/server.properties"
-    cat <<TEXT
-leader.imbalance.check.interval.seconds=5
-listeners=PLAINTEXT://127.0.0.1:$3,CONTROLLER://127.0.0.1:$4
-advertised.listeners=PLAINTEXT://127.0.0.1:$3
-controller.quorum.voters=$5
-log.dirs=$dir/$1/data
-TEXT
+    printf 'leader.imbalance.check.interval.seconds=5\n'
+    address_properties PLAINTEXT "$3" "$4" "$5" "$dir/$1"
 }
 
 start_cluster() { # start_cluster NODES FIRST_PORT, which is 0 for any free ones
@@ -26,7 +21,7 @@ start_cluster() { # start_cluster NODES FIRST_PORT, which is 0 for any free ones
         voters+=${voters:+,}$n@127.0.0.1:${controllers[n]}
         bootstrap+=${bootstrap:+,}127.0.0.1:${ports[n]}
     done
-    cluster_id=$(head -c 16 /dev/urandom | base64 | tr '+/' 'AB' | tr -d '=')
+    cluster_id=$(new_uuid)
     for ((n = 1; n <= nodes; n++)); do
         mkdir -p "$cluster/$n" && : >"$cluster/$n/kafka.log"
         [[ $keep == yes ]] || rm -rf "$cluster/$n/data"
