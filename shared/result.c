@@ -54,12 +54,22 @@ static bool read_parts(struct slice where, struct result *result)
            result->bytes / result->part_bytes < RESULT_PARTS_MAX;
 }
 
+/* Its media type becomes a header of an answer, and its id a part of keys: neither has bytes that end a text or a line. */
+static bool printable(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.p[i] < 0x20 || text.p[i] > 0x7e)
+            return false;
+    }
+    return true;
+}
+
 bool result_read(struct slice text, struct result *ret_result)
 {
     struct slice bytes, where, rest = text;
     struct result result = {.at = 0};
     if (!take(&rest, ' ', &bytes) || !take(&rest, ' ', &where) || !fields_read_int(bytes, 0, RESULT_BYTES_MAX, &result.bytes) ||
-        rest.len == 0 || rest.len > RESULT_TYPE_MAX || where.len == 0)
+        rest.len == 0 || rest.len > RESULT_TYPE_MAX || where.len == 0 || !printable(text))
         return false;
     result.media_type = rest;
     bool good = where.p[0] == '+' ? fields_read_int(slice_make(where.p + 1, where.len - 1), 0, RESULT_BYTES_MAX, &result.at)

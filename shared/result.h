@@ -6,7 +6,7 @@
  *   <bytes> +<offset in the body> <media type>
  *   <bytes> <bytes of each part but the last>/<id of the parts>/<hash of all, 16 hex digits> <media type>
  *
- * Pure.
+ * Printable ASCII only: the media type becomes a header of an answer. Pure.
  */
 #ifndef ROUNDTRIP_RESULT_H
 #define ROUNDTRIP_RESULT_H

@@ -47,6 +47,11 @@ static void others_are_none(void **unused)
     }
     assert_false(result_read(SLICE_NONE, &result));
     assert_false(result_read(slice_make("1 5/i/01234567\0" "9abcdef a/b", 25), &result));
+    assert_false(result_read(slice_make("1 5/i\0i/0123456789abcdef a/b", 28), &result));
+    assert_false(result_read(slice_make("1 +0 a/b\0c", 10), &result));
+    assert_false(result_read(SLICE("1 +0 a/b\r\nc: d"), &result));
+    assert_false(result_read(SLICE("1 +0 a/b\x7f"), &result));
+    assert_false(result_read(SLICE("1 +0 \xc3\xa4/b"), &result));
 }
 
 static void names_of_parts(void **unused)
