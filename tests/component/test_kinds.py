@@ -170,8 +170,15 @@ class Memory(ClusterTest):
             self.assertLess(self.resident(), before + 4 * MIB)
 
     def test_no_room_in_time_is_503(self):
-        """One fits at a time: who does not get to its turn is told what was missing, and can come again."""
-        operations = [self.matrix(1700, seed, Prefer="respond-async", Request_Timeout=str(int(2 * SLACK))).header("location") for seed in range(16)]
+        """One fits at a time: who does not get to its turn is told what was missing, and can come again. How many that
+        takes follows from what one costs here."""
+        self.assertEqual(self.matrix(1700, 100).status, 200)
+        began = time.monotonic()
+        self.assertEqual(self.matrix(1700, 101).status, 200)
+        cost = max(time.monotonic() - began, 0.02)
+        limit = min(math.ceil(3 * cost), 55)
+        operations = [self.matrix(1700, seed, Prefer="respond-async", Request_Timeout=str(limit)).header("location")
+                      for seed in range(min(math.ceil(4 * limit / cost), 200))]
         self.assertNotIn(None, operations)
         ended = [self.cluster.http(timeout=90).get(operation, Prefer="wait=30").json() for operation in operations]
         statuses = [one["status"] for one in ended]
