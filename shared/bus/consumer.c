@@ -124,10 +124,12 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err, rd_kafka_topic
     struct consumer *consumer = opaque;
     log_info("rebalance", "group=%s event=%s partitions=%d", consumer->options.group,
              err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS ? "assign" : "revoke", parts->cnt);
-    if (err == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
-        take(consumer, parts);
-    else
+    if (err != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS)
         give_up(consumer);
+    else if (consumer->left) /* it crossed our leaving: nothing answers for these partitions any more, nor for their offsets */
+        rd_kafka_assign(rk, NULL);
+    else
+        take(consumer, parts);
 }
 
 static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
