@@ -34,8 +34,9 @@ def cpu(results):
 
 
 def own_cpu(results):
-    """Of gateway and workers together."""
-    return sum(median(results, "cpu", role) for role in ("gateway", "worker", "compute"))
+    """Of gateway and workers together. The floor has no gateway: its driver is what stands there."""
+    roles = ("gateway", "worker", "compute") if median(results, "cpu", "gateway") else ("worker", "client")
+    return sum(median(results, "cpu", role) for role in roles)
 
 
 def of(results, base, key):
@@ -109,37 +110,59 @@ def against_table(measured, name, base):
 
 
 def aims(closed, opened, rest, name, peers):
-    """The project's aims beside what this run found: lines of a table; those that need what was not measured are left out."""
-    def found(load, connections, target):
-        return closed.get((load, connections, target))
+    """The project's aims beside what this run found, and beside what bare librdkafka (the floor) got of the same: lines of a table; those that
+    need what was not measured are left out."""
     lines = []
 
-    def line(text, value, limit, least=False):
-        lines.append(f"| {text} | {'at least' if least else 'at most'} {limit:g} | {value:.2f} | {'yes' if (value >= limit if least else value <= limit) else '**no**'} |")
+    def found(load, connections, target):
+        return closed.get((load, connections, target))
+
+    def line(text, limit, value_of, ours, floor=None, least=False):
+        def met(value):
+            return value >= limit if least else value <= limit
+        value, bare = value_of(ours), value_of(floor) if floor else None
+        lines.append(f"| {text} | {'at least' if least else 'at most'} {limit:g} | {value:.2f} | {'yes' if met(value) else '**no**'} | "
+                     f"{'-' if bare is None else f'{bare:.2f}' if met(bare) else f'{bare:.2f}: beyond it'} |")
 
     for load in ("get", "post"):
         ours, floor = found(load, 1, name), found(load, 1, "floor")
         others = [found(load, 1, peer) for peer in peers if found(load, 1, peer)]
         if ours and floor:
-            line(f"{load}, 1 connection: p50 / floor's", median(ours, "p50_us") / median(floor, "p50_us"), 1.3)
+            line(f"{load}, 1 connection: p50 / floor's", 1.3, lambda of, base=floor: median(of, "p50_us") / median(base, "p50_us"), ours)
         if ours and others:
-            line(f"{load}, 1 connection: p50 / best peer's", median(ours, "p50_us") / min(median(o, "p50_us") for o in others), 0.65)
+            best = min(median(o, "p50_us") for o in others)
+            line(f"{load}, 1 connection: p50 / best peer's", 0.65, lambda of, best=best: median(of, "p50_us") / best, ours, floor)
         for connections in (64, 256):
-            ours = found(load, connections, name)
+            ours, floor, fastapi = (found(load, connections, one) for one in (name, "floor", "fastapi"))
             others = [found(load, connections, peer) for peer in peers if found(load, connections, peer)]
             if ours and others:
-                line(f"{load}, {connections} connections: answers/s / best peer's", median(ours, "rate") / max(median(o, "rate") for o in others), 1.8, True)
-                line(f"{load}, {connections} connections: CPU of gateway and worker / best peer's", own_cpu(ours) / min(map(own_cpu, others)), 0.5)
-            fastapi = found(load, connections, "fastapi")
+                best, least = max(median(o, "rate") for o in others), min(map(own_cpu, others))
+                line(f"{load}, {connections} connections: answers/s / best peer's", 1.8, lambda of, best=best: median(of, "rate") / best, ours, floor, True)
+                line(f"{load}, {connections} connections: CPU of gateway and worker / best peer's", 0.5, lambda of, least=least: own_cpu(of) / least, ours, floor)
             if ours and fastapi:
-                line(f"{load}, {connections} connections: CPU of gateway and worker / FastAPI's", own_cpu(ours) / own_cpu(fastapi), 0.15)
+                line(f"{load}, {connections} connections: CPU of gateway and worker / FastAPI's", 0.15,
+                     lambda of, base=fastapi: own_cpu(of) / own_cpu(base), ours, floor)
         half = opened.get((load, 0.5, name))
         others = [opened[load, 0.5, peer] for peer in peers if (load, 0.5, peer) in opened]
         if half and others:
-            line(f"{load}, half of saturation: p99 / best peer's", median(half, "p99_us") / min(median(o, "p99_us") for o in others), 1)
+            best = min(median(o, "p99_us") for o in others)
+            line(f"{load}, half of saturation: p99 / best peer's", 1, lambda of, best=best: median(of, "p99_us") / best, half)
     if rest:
-        line("RSS at rest, MiB, the largest process", max(rest.values()), 40)
-    return "\n".join(["| aim | limit | found | met |", "|---|---|---|---|", *lines]) if lines else ""
+        line("RSS at rest, MiB, the largest process", 40, lambda of: max(of.values()), rest)
+    return "\n".join(["| aim | limit | found | met | the floor's |", "|---|---|---|---|---|", *lines]) if lines else ""
+
+
+def parts_of_one(closed, alone, name):
+    """What an answer's time at one connection consists of."""
+    http = median(alone, "p50_us")
+    lines = [f"HTTP alone (what the gateway answers by itself, `/health/live`), 1 connection: p50 {http / 1000:.3f} ms."]
+    for load in ("get", "post"):
+        ours, floor = closed.get((load, 1, name)), closed.get((load, 1, "floor"))
+        if ours and floor:
+            whole, bare = median(ours, "p50_us"), median(floor, "p50_us")
+            lines.append(f"{load}: {whole / 1000:.3f} ms are the floor's {bare / 1000:.3f}, HTTP's {http / 1000:.3f}, and {(whole - bare - http) / 1000:.3f} of the rest: "
+                         f"{whole / (bare + http):.2f} x of floor and HTTP.")
+    return " ".join(lines)
 
 
 # --- plots -------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from measure import REPO, Failure, Process, note
 BENCH = REPO / "tests/bench"
 SEED_ITEMS = 2000
 LOADS = ("get", "post", "mixed", "compute")
+HTTP_ALONE = "http"  # what our gateway answers by itself: what its side of HTTP and the load generator take
 WARM_UP_SECONDS = 1
 BASE_STEP = 1_000_000_000  # ids that one measurement may use
 
@@ -77,9 +78,11 @@ class Http:
         self.name, self.url, self.stand, self.seeded = name, None, None, False
 
     def wrk(self, load, connections, seconds):
-        words = {"get": [SEED_ITEMS], "post": [self.stand.fresh_ids()], "mixed": [SEED_ITEMS, self.stand.fresh_ids()], "compute": []}[load]
+        script, *words = {"get": ("get", SEED_ITEMS), "post": ("post", self.stand.fresh_ids()), "mixed": ("mixed", SEED_ITEMS, self.stand.fresh_ids()),
+                          "compute": ("path", "/heavy_computation/?n=1000"),  # about a tenth of a millisecond of work
+                          HTTP_ALONE: ("path", "/health/live")}[load]
         return ["wrk", "--latency", "--timeout", "10s", "-t", "1" if connections == 1 else "2", "-c", connections, "-d", f"{seconds}s",
-                "-s", BENCH / f"lua/{load}.lua", self.url, "--", *words]
+                "-s", BENCH / f"lua/{script}.lua", self.url, "--", *words]
 
     def warm_up(self, load, connections):
         self.closed(load, connections, WARM_UP_SECONDS)

@@ -60,18 +60,26 @@ class Table(unittest.TestCase):
 class Aims(unittest.TestCase):
     def found(self, ours, floor, peer):
         closed = {("get", 1, "roundtrip"): [ours], ("get", 1, "floor"): [floor], ("get", 1, "franz-go"): [peer],
-                  ("get", 64, "roundtrip"): [ours], ("get", 64, "franz-go"): [peer]}
-        return report.aims(closed, {}, {"gateway": 20.0, "worker": 45.0}, "roundtrip", ["franz-go"]).splitlines()[2:]
+                  ("get", 64, "roundtrip"): [ours], ("get", 64, "floor"): [floor], ("get", 64, "franz-go"): [peer]}
+        lines = report.aims(closed, {}, {"gateway": 20.0, "worker": 45.0}, "roundtrip", ["franz-go"]).splitlines()[2:]
+        return [line.strip("| ").split(" | ") for line in lines]
 
     def test_met_and_not_met(self):
-        lines = self.found(result(1900, 650, gateway=10, worker=10), result(2000, 500), result(1000, 1000, gateway=30, worker=20))
-        met = {line.split(" | ")[0].lstrip("| "): line.rstrip(" |").rsplit("| ", 1)[1] for line in lines}
-        self.assertEqual(met, {"get, 1 connection: p50 / floor's": "yes", "get, 1 connection: p50 / best peer's": "yes",
-                               "get, 64 connections: answers/s / best peer's": "yes",
-                               "get, 64 connections: CPU of gateway and worker / best peer's": "yes",
-                               "RSS at rest, MiB, the largest process": "**no**"})
-        lines = self.found(result(1700, 700), result(2000, 500), result(1000, 1000))
-        self.assertEqual([line.rstrip(" |").rsplit("| ", 1)[1] for line in lines], ["**no**"] * 5)
+        bare = result(2000, 500, gateway=0, worker=10)  # and its driver's 5 in the gateway's place
+        lines = self.found(result(1900, 650, gateway=10, worker=10), bare, result(1000, 1000, gateway=30, worker=20))
+        self.assertEqual(lines, [["get, 1 connection: p50 / floor's", "at most 1.3", "1.30", "yes", "-"],
+                                 ["get, 1 connection: p50 / best peer's", "at most 0.65", "0.65", "yes", "0.50"],
+                                 ["get, 64 connections: answers/s / best peer's", "at least 1.8", "1.90", "yes", "2.00"],
+                                 ["get, 64 connections: CPU of gateway and worker / best peer's", "at most 0.5", "0.40", "yes", "0.30"],
+                                 ["RSS at rest, MiB, the largest process", "at most 40", "45.00", "**no**", "-"]])
+        lines = self.found(result(1700, 900), result(1790, 660, gateway=0, worker=30), result(1000, 1000))
+        self.assertEqual([line[3:] for line in lines], [["**no**", "-"], ["**no**", "0.66: beyond it"], ["**no**", "1.79: beyond it"],
+                                                        ["**no**", "0.70: beyond it"], ["**no**", "-"]])
+
+    def test_what_one_answer_consists_of(self):
+        closed = {("get", 1, "roundtrip"): [result(1, 700)], ("get", 1, "floor"): [result(1, 500)]}
+        self.assertIn("get: 0.700 ms are the floor's 0.500, HTTP's 0.050, and 0.150 of the rest: 1.27 x",
+                      report.parts_of_one(closed, [{"p50_us": 40}, {"p50_us": 60}], "roundtrip"))
 
     def test_what_was_not_measured_is_left_out(self):
         self.assertEqual(report.aims({("get", 1, "roundtrip"): [result(1)]}, {}, {}, "roundtrip", []), "")
