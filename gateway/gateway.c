@@ -41,6 +41,8 @@
 #define FLUSH_MS 500
 /** So long a connection that has no request may still bring one. */
 #define GRACE_MS 1000
+/** How often it is looked whether memory can be given back. */
+#define TIDY_NS (INT64_C(5000) * CLOCK_NS_PER_MS)
 
 enum tag { TAG_SIGNAL, TAG_BELL };
 
@@ -280,7 +282,11 @@ static int serve(struct gateway *gateway)
     const char *advice = access_advice(gateway->access, gateway->tls);
     if (advice && !listener_is_loopback(config_string(gateway->config, "listen")))
         log_warn(advice, "url=%s", gateway->listener.url);
-    while (wait_for_news(gateway, clock_mono_ns() + INT64_C(60000000000))) {
+    for (int64_t tidy_ns = 0; wait_for_news(gateway, clock_mono_ns() + TIDY_NS);) {
+        if (clock_mono_ns() >= tidy_ns) {
+            tidy_ns = clock_mono_ns() + TIDY_NS;
+            pool_give_back(gateway->pool);
+        }
         if (said || !health_has(&gateway->health, HEALTH_ALL))
             continue;
         said = true;

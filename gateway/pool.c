@@ -3,6 +3,7 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -18,6 +19,8 @@
 
 /** What has arrived by the end is answered within this. */
 #define LAST_PASS_NS (INT64_C(50) * CLOCK_NS_PER_MS)
+/** The memory of fewer connections (some 40 KiB each) is not worth the time to give it back. */
+#define GIVE_BACK_MIN 256
 
 enum tag { TAG_INBOX, TAG_DEPARTURES, TAG_SHARDS /* and all above */ };
 
@@ -52,6 +55,7 @@ struct pool {
     _Atomic bool cut, stop;
     unsigned count;
     struct member *members;
+    _Atomic size_t most; /* connections since memory was given back */
     /* guarded by lock */
     pthread_mutex_t lock;
     pthread_cond_t idle;
@@ -327,6 +331,15 @@ size_t pool_connections(struct pool *pool)
     return connections(pool);
 }
 
+void pool_give_back(struct pool *pool)
+{
+    size_t most = atomic_load(&pool->most), now = connections(pool);
+    if (most < GIVE_BACK_MIN || now >= most / 2)
+        return;
+    atomic_store(&pool->most, now);
+    malloc_trim(0);
+}
+
 void pool_cut(struct pool *pool)
 {
     atomic_store(&pool->cut, true);
@@ -363,6 +376,8 @@ static struct member *choose(struct pool *pool)
             fewest = own;
         }
     }
+    if (total >= atomic_load_explicit(&pool->most, memory_order_relaxed)) /* only the listener's thread makes it more */
+        atomic_store_explicit(&pool->most, total + 1, memory_order_relaxed);
     return total < pool->options.max_connections ? least : NULL;
 }
 

@@ -38,6 +38,9 @@ size_t pool_wait_closed(struct pool *pool, int64_t deadline_ns);
 /** Requests that are not over, and open connections, now. Any thread. */
 size_t pool_active(struct pool *pool);
 size_t pool_connections(struct pool *pool);
+/** Now and then, on one thread: once less than half of the connections of the last time are open, gives the memory of the others back to the system, which
+ * malloc() does not do by itself. Takes some milliseconds then. */
+void pool_give_back(struct pool *pool);
 /** Answers the requests whose body is not here yet (http_cut()): they are over once their clients have seen it. */
 void pool_cut(struct pool *pool);
 

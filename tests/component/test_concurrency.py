@@ -7,11 +7,12 @@ import signal
 import socket
 import threading
 import time
+import unittest
 
 from callers import at_once
 from cluster import ClusterTest
 from http_client import raw_exchange
-from processes import SLACK
+from processes import SANITIZED, SLACK
 
 
 def item(id, name="n", description="d"):
@@ -224,3 +225,25 @@ class LateReplies(ClusterTest):
         self.assertProblem(self.cluster.http(number).get("/items/8310"), 404)
         again = self.cluster.http(number).post("/items/", item(8310), Idempotency_Key="late-8310")
         self.assertEqual((again.status, again.header("etag")), (200, '"1"'))
+
+
+class Memory(ClusterTest):
+    options = {"compute_workers": 0, "item_workers": 0}
+
+    @unittest.skipIf(SANITIZED, "a sanitizer's allocator keeps what is freed")
+    def test_what_connections_took_is_given_back(self):
+        """Some 40 KiB each while they are open, and nothing soon after they have gone."""
+        def resident():
+            with open(f"/proc/{self.cluster.gateways[0].pid}/statm", encoding="ascii") as file:
+                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+        before = resident()
+        crowd = [socket.create_connection(("127.0.0.1", self.cluster.port())) for _ in range(900)]
+        for one in crowd:
+            one.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertTrue(one.recv(4096).startswith(b"HTTP/1.1 200"))
+        with_all = resident()
+        self.assertGreater(with_all, before + 20)
+        for one in crowd:
+            one.close()
+        self.wait_for("its memory to be given back", lambda: resident() < before + 8, 15 * SLACK)
