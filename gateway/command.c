@@ -192,6 +192,6 @@ void command_fill(const struct draft *draft, const struct request *req, const st
         .if_match = request_header(req, "If-Match"),
         .auth_type = slice_of(req->principal.type),
         .auth_id = principal_slice(&req->principal),
-        .reply = {slice_of(origin->replies_topic), origin->reply_partition, correlation},
+        .reply = {slice_of(origin->reply_topic), origin->reply_partition, correlation},
     };
 }

@@ -69,7 +69,7 @@ bool command_keyed(const struct request *req, int64_t now_ms, struct draft *draf
 /** Where commands come from and where their replies go. */
 struct command_origin {
     const char *source; /* "roundtrip-gateway/<instance>" */
-    const char *replies_topic;
+    const char *reply_topic;
     int32_t reply_partition;
 };
 /** The message; borrows from everything given. */

@@ -114,7 +114,7 @@ static int open_bus(struct gateway *gateway)
     const struct link_options options = {
         .bus = &gateway->bus,
         .instance = gateway->instance,
-        .replies_topic = config_string(config, "replies-topic"),
+        .reply_topic = config_string(config, "reply-topic"),
         .reply_partition = (int32_t)config_int(config, "reply-partition"),
         /* Kafka's refusal must come before the deadline, so that the caller is told more than "unknown" */
         .message_timeout_ms = deadline_ms > 1000 ? deadline_ms * 9 / 10 : deadline_ms,

@@ -51,7 +51,7 @@ const struct config_key gateway_keys[] = {
      "a request must be complete so long after its first byte, a body so long after its head or faster than 4 KiB/s; else 408"},
     {"half-close", CONFIG_STRING, "ask", 0, 0,
      "a client that closes its sending side while it waits: ask: it is asked whether it is there; left: it has left"},
-    {"replies-topic", CONFIG_STRING, "replies", 0, 0, "topic that workers answer on"},
+    {"reply-topic", CONFIG_STRING, "replies", 0, 0, "topic that workers answer on"},
     {"reply-partition", CONFIG_INT, "-1", -1, 1000000,
      "partition of it that is this gateway's; -1: by its instance id"},
     {"breaker-window", CONFIG_DURATION, "10s", 0, 3600000, "a service's answers of this time decide its breaker; 0: no breakers"},

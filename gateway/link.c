@@ -23,7 +23,7 @@
 int link_open(struct link *link, const struct link_options *options, struct bus_error *ret_error)
 {
     *link = (struct link){.options = *options};
-    link->origin = (struct command_origin){link->source, options->replies_topic, -1};
+    link->origin = (struct command_origin){link->source, options->reply_topic, -1};
     snprintf(link->source, sizeof(link->source), "roundtrip-gateway/%s", options->instance);
     const char *services[ROUTES_SERVICES_MAX];
     link->service_count = routes_services(services);
@@ -49,7 +49,7 @@ int link_open(struct link *link, const struct link_options *options, struct bus_
 void link_close(struct link *link)
 {
     if (health_has(link->options.health, HEALTH_REPLIES))
-        reader_remove(link->reader, link->options.replies_topic, link->origin.reply_partition);
+        reader_remove(link->reader, link->options.reply_topic, link->origin.reply_partition);
     reader_close(link->reader);
     producer_close(link->producer);
     link->reader = NULL;
@@ -71,13 +71,13 @@ static int32_t know_replies(struct link *link, struct bus_error *ret_error)
     if (link->origin.reply_partition >= 0)
         return 0;
     const struct link_options *options = &link->options;
-    int32_t count = producer_warm(link->producer, options->replies_topic, STEP_TIMEOUT_MS, ret_error);
+    int32_t count = producer_warm(link->producer, options->reply_topic, STEP_TIMEOUT_MS, ret_error);
     if (count < 0)
         return count;
     if (options->reply_partition >= count) {
         snprintf(ret_error->text, sizeof(ret_error->text),
                  "reply-partition is %d, but topic %s has %d partitions", (int)options->reply_partition,
-                 options->replies_topic, (int)count);
+                 options->reply_topic, (int)count);
         return -ERANGE;
     }
     link->origin.reply_partition = options->reply_partition >= 0
@@ -100,7 +100,7 @@ static int32_t know_commands(struct link *link, struct bus_error *ret_error)
 
 static int32_t read_replies(struct link *link, struct bus_error *ret_error)
 {
-    const char *topic = link->options.replies_topic;
+    const char *topic = link->options.reply_topic;
     int32_t p = link->origin.reply_partition;
     int64_t end;
     int err = reader_end(link->reader, topic, p, STEP_TIMEOUT_MS, &end);

@@ -21,7 +21,7 @@
 struct link_options {
     const struct bus_settings *bus;
     const char *instance; /* its hash chooses the reply partition */
-    const char *replies_topic;
+    const char *reply_topic;
     int32_t reply_partition;    /* -1: by the instance */
     int64_t message_timeout_ms; /* how long Kafka may take to accept a command */
     struct health *health;

@@ -18,7 +18,7 @@ const struct config_key topic_settings[] = {
      "Partitions of commands, events and dead letters. Cannot be changed later."},
     {"reply-partitions", CONFIG_INT, "12", 1, 10000, "Partitions of the reply topics; a gateway reads one."},
     {"replication", CONFIG_INT, "-1", -1, 100, "Copies of each partition; -1: the cluster's default."},
-    {"reply-topic", CONFIG_STRING, "replies", 0, 0, "Reply topics, comma separated."},
+    {"reply-topics", CONFIG_STRING, "replies", 0, 0, "Reply topics, comma separated."},
     {"control-topic", CONFIG_STRING, "control", 0, 0, "Topic of what operators do about dead letters."},
     {"dedupe-window", CONFIG_DURATION, "24h", 1000, 365 * DAY_MS,
      "How long the outcome of a command is kept: as the workers have it."},
@@ -83,7 +83,7 @@ struct topic_options topic_options_of(const struct config *config)
 {
     return (struct topic_options){
         .services = config_string(config, "services"),
-        .reply_topics = config_string(config, "reply-topic"),
+        .reply_topics = config_string(config, "reply-topics"),
         .control_topic = config_string(config, "control-topic"),
         .partitions = (int32_t)config_int(config, "partitions"),
         .reply_partitions = (int32_t)config_int(config, "reply-partitions"),

@@ -9,12 +9,12 @@ import unittest
 from processes import BUILD, sanitizer_env
 
 PROGRAMS = {
-    "roundtrip-gateway": ("gateway", ["kafka", "port", "deadline", "max-pending", "replies-topic", "admin-port"]),
+    "roundtrip-gateway": ("gateway", ["kafka", "port", "deadline", "max-pending", "reply-topic", "admin-port"]),
     "roundtrip-item-worker": ("item-worker", ["kafka", "group", "state-dir", "reply-topics", "dedupe-window"]),
     "roundtrip-compute-worker": ("compute-worker", ["kafka", "group", "state-dir", "pool-threads"]),
-    "roundtrip-topics": ("deploy", ["kafka", "services", "partitions", "dedupe-window", "reply-topic"]),
+    "roundtrip-topics": ("deploy", ["kafka", "services", "partitions", "dedupe-window", "reply-topics"]),
     "roundtrip-dead-letters": ("deploy", ["kafka", "service", "since", "rate", "max-rounds", "control-topic"]),
-    "roundtrip-embedded-broker": ("deploy", ["services", "partitions", "reply-topic"]),
+    "roundtrip-embedded-broker": ("deploy", ["services", "partitions", "reply-topics"]),
 }
 
 

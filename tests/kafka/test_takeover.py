@@ -82,7 +82,7 @@ class Topics(ClusterTest):
                               capture_output=True, text=True, timeout=60, check=False)
 
     def test_again_says_exists_and_other_settings_say_differs(self):
-        again = self.topics("--reply-topic", "replies")
+        again = self.topics("--reply-topics", "replies")
         self.assertEqual(again.returncode, 0, again.stdout + again.stderr)
         self.assertIn("exists", again.stdout)
         self.assertNotIn("created", again.stdout)

@@ -65,10 +65,10 @@ class Cluster:
             if not topics:
                 return
             subprocess.run([str(BUILD / "deploy/roundtrip-topics"), "--kafka", self.bootstrap, "--services", self.services(),
-                            "--reply-topic", REPLY_TOPICS, "--replication", "3" if self.kind == "kafka-three" else "-1", *self.security], check=True, capture_output=True, timeout=120)
+                            "--reply-topics", REPLY_TOPICS, "--replication", "3" if self.kind == "kafka-three" else "-1", *self.security], check=True, capture_output=True, timeout=120)
             return
         self.broker = Process("broker", [BUILD / "deploy/roundtrip-embedded-broker", "--services", self.services(),
-                                         "--reply-topic", REPLY_TOPICS], self.folder).start().wait_ready()
+                                         "--reply-topics", REPLY_TOPICS], self.folder).start().wait_ready()
         self.bootstrap = self.broker.ready_path.read_text().strip()
 
     def common(self, name, bootstrap=None):
