@@ -14,6 +14,18 @@ def median(results, *path):
     return statistics.median(pick(result) for result in results)
 
 
+def rate(results):
+    return median(results, "rate")
+
+
+def p50(results):
+    return median(results, "p50_us")
+
+
+def p99(results):
+    return median(results, "p99_us")
+
+
 def ms(results, key):
     """A latency; "-" where most rounds had no answer at all."""
     found = median(results, key) / 1000
@@ -117,10 +129,11 @@ def aims(closed, opened, rest, name, peers):
     def found(load, connections, target):
         return closed.get((load, connections, target))
 
-    def line(text, limit, value_of, ours, floor=None, least=False):
+    def line(text, limit, figure, base, ours, floor=None, least=False):
+        """`figure` of ours, and of the floor, as a share of `base`."""
         def met(value):
             return value >= limit if least else value <= limit
-        value, bare = value_of(ours), value_of(floor) if floor else None
+        value, bare = figure(ours) / base, figure(floor) / base if floor else None
         lines.append(f"| {text} | {'at least' if least else 'at most'} {limit:g} | {value:.2f} | {'yes' if met(value) else '**no**'} | "
                      f"{'-' if bare is None else f'{bare:.2f}' if met(bare) else f'{bare:.2f}: beyond it'} |")
 
@@ -128,38 +141,34 @@ def aims(closed, opened, rest, name, peers):
         ours, floor = found(load, 1, name), found(load, 1, "floor")
         others = [found(load, 1, peer) for peer in peers if found(load, 1, peer)]
         if ours and floor:
-            line(f"{load}, 1 connection: p50 / floor's", 1.3, lambda of, base=floor: median(of, "p50_us") / median(base, "p50_us"), ours)
+            line(f"{load}, 1 connection: p50 / floor's", 1.3, p50, p50(floor), ours)
         if ours and others:
-            best = min(median(o, "p50_us") for o in others)
-            line(f"{load}, 1 connection: p50 / best peer's", 0.65, lambda of, best=best: median(of, "p50_us") / best, ours, floor)
+            line(f"{load}, 1 connection: p50 / best peer's", 0.65, p50, min(map(p50, others)), ours, floor)
         for connections in (64, 256):
             ours, floor, fastapi = (found(load, connections, one) for one in (name, "floor", "fastapi"))
             others = [found(load, connections, peer) for peer in peers if found(load, connections, peer)]
             if ours and others:
-                best, least = max(median(o, "rate") for o in others), min(map(own_cpu, others))
-                line(f"{load}, {connections} connections: answers/s / best peer's", 1.8, lambda of, best=best: median(of, "rate") / best, ours, floor, True)
-                line(f"{load}, {connections} connections: CPU of gateway and worker / best peer's", 0.5, lambda of, least=least: own_cpu(of) / least, ours, floor)
+                line(f"{load}, {connections} connections: answers/s / best peer's", 1.8, rate, max(map(rate, others)), ours, floor, True)
+                line(f"{load}, {connections} connections: CPU of gateway and worker / best peer's", 0.5, own_cpu, min(map(own_cpu, others)), ours, floor)
             if ours and fastapi:
-                line(f"{load}, {connections} connections: CPU of gateway and worker / FastAPI's", 0.15,
-                     lambda of, base=fastapi: own_cpu(of) / own_cpu(base), ours, floor)
+                line(f"{load}, {connections} connections: CPU of gateway and worker / FastAPI's", 0.15, own_cpu, own_cpu(fastapi), ours, floor)
         half = opened.get((load, 0.5, name))
         others = [opened[load, 0.5, peer] for peer in peers if (load, 0.5, peer) in opened]
         if half and others:
-            best = min(median(o, "p99_us") for o in others)
-            line(f"{load}, half of saturation: p99 / best peer's", 1, lambda of, best=best: median(of, "p99_us") / best, half)
+            line(f"{load}, half of saturation: p99 / best peer's", 1, p99, min(map(p99, others)), half)
     if rest:
-        line("RSS at rest, MiB, the largest process", 40, lambda of: max(of.values()), rest)
+        line("RSS at rest, MiB, the largest process", 40, lambda of: max(of.values()), 1, rest)
     return "\n".join(["| aim | limit | found | met | the floor's |", "|---|---|---|---|---|", *lines]) if lines else ""
 
 
 def parts_of_one(closed, alone, name):
     """What an answer's time at one connection consists of."""
-    http = median(alone, "p50_us")
+    http = p50(alone)
     lines = [f"HTTP alone (what the gateway answers by itself, `/health/live`), 1 connection: p50 {http / 1000:.3f} ms."]
     for load in ("get", "post"):
         ours, floor = closed.get((load, 1, name)), closed.get((load, 1, "floor"))
         if ours and floor:
-            whole, bare = median(ours, "p50_us"), median(floor, "p50_us")
+            whole, bare = p50(ours), p50(floor)
             lines.append(f"{load}: {whole / 1000:.3f} ms are the floor's {bare / 1000:.3f}, HTTP's {http / 1000:.3f}, and {(whole - bare - http) / 1000:.3f} of the rest: "
                          f"{whole / (bare + http):.2f} x of floor and HTTP.")
     return " ".join(lines)
