@@ -376,8 +376,6 @@ static struct member *choose(struct pool *pool)
             fewest = own;
         }
     }
-    if (total >= atomic_load_explicit(&pool->most, memory_order_relaxed)) /* only the listener's thread makes it more */
-        atomic_store_explicit(&pool->most, total + 1, memory_order_relaxed);
     return total < pool->options.max_connections ? least : NULL;
 }
 
@@ -394,6 +392,9 @@ void pool_adopt(void *arg, int fd, const struct sockaddr *address, socklen_t len
     arrival->length = length;
     memcpy(&arrival->address, address, length);
     atomic_fetch_add(&member->connections, 1);
+    size_t open = connections(pool);
+    if (open > atomic_load(&pool->most)) /* only this thread, the listener's, makes it more */
+        atomic_store(&pool->most, open);
     pthread_mutex_lock(&member->lock);
     bool was_empty = !member->resumed && !member->arrivals;
     arrival->next = member->arrivals;
