@@ -14,6 +14,8 @@ from cluster import ClusterTest
 from http_client import raw_exchange
 from processes import SANITIZED, SLACK
 
+MIB = 1 << 20
+
 
 def item(id, name="n", description="d"):
     return {"id": id, "name": name, "description": description}
@@ -233,17 +235,13 @@ class Memory(ClusterTest):
     @unittest.skipIf(SANITIZED, "a sanitizer's allocator keeps what is freed")
     def test_what_connections_took_is_given_back(self):
         """Some 40 KiB each while they are open, and nothing soon after they have gone."""
-        def resident():
-            with open(f"/proc/{self.cluster.gateways[0].pid}/statm", encoding="ascii") as file:
-                return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
-
-        before = resident()
+        gateway = self.cluster.gateways[0]
+        before = gateway.resident()
         crowd = [socket.create_connection(("127.0.0.1", self.cluster.port())) for _ in range(900)]
         for one in crowd:
             one.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
             self.assertTrue(one.recv(4096).startswith(b"HTTP/1.1 200"))
-        with_all = resident()
-        self.assertGreater(with_all, before + 20)
+        self.assertGreater(gateway.resident(), before + 20 * MIB)
         for one in crowd:
             one.close()
-        self.wait_for("its memory to be given back", lambda: resident() < before + 8, 15 * SLACK)
+        self.wait_for("its memory to be given back", lambda: gateway.resident() < before + 8 * MIB, 15 * SLACK)

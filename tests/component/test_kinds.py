@@ -141,10 +141,6 @@ class Memory(ClusterTest):
     def matrix(self, n, seed=1, **headers):
         return self.cluster.http(timeout=90).post("/computations/", {"kind": "matrix", "params": {"n": n, "seed": seed}}, **headers)
 
-    def resident(self):
-        with open(f"/proc/{self.worker.pid}/statm", encoding="ascii") as file:
-            return int(file.read().split()[1]) * 4096
-
     def test_one_beyond_its_budget_is_refused_alone(self):
         self.assertEqual(self.matrix(100).status, 200)
         problem = self.assertProblem(self.matrix(2000), 422)
@@ -155,19 +151,19 @@ class Memory(ClusterTest):
     def test_many_at_once_never_exceed_the_total(self):
         """Two of them fit, four could run: all end well, and the system has the memory back."""
         self.assertEqual(self.matrix(1500).status, 200)
-        before, largest, statuses = self.resident(), 0, []
+        before, largest, statuses = self.worker.resident(), 0, []
         threads = [threading.Thread(target=lambda seed=seed: statuses.append(self.matrix(1500, seed, Prefer="wait=60").status))
                    for seed in range(6)]
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            largest = max(largest, self.resident())
+            largest = max(largest, self.worker.resident())
             time.sleep(0.005)
         self.assertEqual(statuses, [200] * 6)
         if not SANITIZED:
             self.assertGreater(largest, before + 15 * MIB)
             self.assertLess(largest, before + 44 * MIB)
-            self.assertLess(self.resident(), before + 4 * MIB)
+            self.assertLess(self.worker.resident(), before + 4 * MIB)
 
     def test_no_room_in_time_is_503(self):
         """One fits at a time: who does not get to its turn is told what was missing, and can come again. How many that
