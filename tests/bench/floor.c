@@ -26,7 +26,8 @@ static const char usage[] =
     "  --kafka HOST:PORT   the broker (default 127.0.0.1:9092)\n"
     "  --ready-file FILE   responder: written once it answers\n"
     "  --write             driver: an event, acknowledged, before each reply; without it an echo\n"
-    "  --inflight N        driver: requests at a time (default 1)\n"
+    "  --inflight N        driver: requests at a time (default 1); with --rate: at most\n"
+    "  --rate N            driver: requests a second, whatever becomes of them (default 0: as fast as they are answered)\n"
     "  --seconds N         driver: how long to measure (default 5)\n"
     "  --warmup N          driver: seconds before that (default 1)\n"
     "  --bytes N           driver: size of a command's value (default 64)\n";
@@ -50,6 +51,7 @@ static struct floor_options parse(int argc, char **argv)
         {"ready-file", required_argument, NULL, 'r'},
         {"write", no_argument, NULL, 'w'},
         {"inflight", required_argument, NULL, 'n'},
+        {"rate", required_argument, NULL, 'R'},
         {"seconds", required_argument, NULL, 's'},
         {"warmup", required_argument, NULL, 'u'},
         {"bytes", required_argument, NULL, 'b'},
@@ -72,6 +74,9 @@ static struct floor_options parse(int argc, char **argv)
             break;
         case 'n':
             options.in_flight = number("inflight", optarg, 1, 100000);
+            break;
+        case 'R':
+            options.rate = number("rate", optarg, 0, 1000000);
             break;
         case 's':
             options.seconds = number("seconds", optarg, 1, 3600);

@@ -29,6 +29,7 @@ struct floor_options {
     const char *ready_file; /* NULL: none */
     bool write;             /* driver: an event before the reply */
     int in_flight;
+    int rate; /* driver: requests a second, whatever becomes of them; 0: as fast as they are answered */
     int seconds, warmup_seconds;
     int value_bytes;
 };

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor's client: a closed loop of N requests, each sent when the one before it in its slot was answered.
+ * The floor's client, in one of two ways.
  *
- * A closed loop waits for a slow answer before it asks again, so it shows fewer slow ones than an open
- * arrival of requests would (coordinated omission); wrk, which measures the HTTP side, does the same, so the
- * two compare.
+ * A closed loop of N requests, each sent when the one before it in its slot was answered. It waits for a slow answer before it asks
+ * again, so it shows fewer slow ones than an open arrival of requests would (coordinated omission); wrk, which measures the HTTP side,
+ * does the same, so the two compare.
+ *
+ * An open loop (--rate): requests are due at fixed times, and a latency counts from then, also while no slot is free: as
+ * roundtrip-bench-load does it over as many connections.
  */
 #include "floor.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -23,7 +29,7 @@
 #define LOST_NS (10 * NS_PER_S)
 
 struct slot {
-    int64_t sent_ns;
+    int64_t from_ns; /* when its request was sent; in an open loop: was due */
     uint64_t number;
 };
 
@@ -33,19 +39,32 @@ struct driver {
     rd_kafka_topic_t *topic;
     char *value;
     struct slot *slots;
+    uint32_t *free_slots; /* open loop */
+    size_t free_count;
+    int64_t due_ns; /* of the next request; open loop */
+    int fd;         /* readable when replies may have come; open loop */
     uint32_t run; /* tells this run's replies from an earlier one's */
     uint64_t sent, strays;
     struct histogram histogram;
 };
 
-static void send_next(struct driver *driver, uint32_t slot, int64_t now_ns)
+static void send_next(struct driver *driver, uint32_t slot, int64_t from_ns)
 {
     struct floor_correlation correlation = {slot, driver->run, ++driver->sent};
     char key[24];
     int key_len = snprintf(key, sizeof(key), "%llu", (unsigned long long)(driver->sent % KEYS));
-    driver->slots[slot] = (struct slot){now_ns, correlation.number};
+    driver->slots[slot] = (struct slot){from_ns, correlation.number};
     floor_send(driver->producer, driver->topic, RD_KAFKA_PARTITION_UA, key, (size_t)key_len, driver->value,
                (size_t)driver->options->value_bytes, &correlation, driver->options->write, NULL);
+}
+
+/* Its slot goes on at once, or waits until a request is due. */
+static void release(struct driver *driver, uint32_t slot, int64_t now_ns)
+{
+    if (driver->options->rate == 0)
+        send_next(driver, slot, now_ns);
+    else
+        driver->free_slots[driver->free_count++] = slot;
 }
 
 /* True when it was the answer to a request of this run. */
@@ -60,9 +79,40 @@ static bool take_reply(struct driver *driver, const rd_kafka_message_t *msg, int
     }
     int64_t now_ns = clock_mono_ns();
     if (now_ns >= from_ns)
-        histogram_add(&driver->histogram, now_ns - driver->slots[correlation.slot].sent_ns);
-    send_next(driver, correlation.slot, now_ns);
+        histogram_add(&driver->histogram, now_ns - driver->slots[correlation.slot].from_ns);
+    driver->slots[correlation.slot].number = 0; /* a second reply to it is a stray */
+    release(driver, correlation.slot, now_ns);
     return true;
+}
+
+static void send_due(struct driver *driver)
+{
+    const struct floor_options *options = driver->options;
+    for (int64_t now_ns = clock_mono_ns(); driver->free_count > 0 && driver->due_ns <= now_ns; driver->due_ns += NS_PER_S / options->rate)
+        send_next(driver, driver->free_slots[--driver->free_count], driver->due_ns);
+}
+
+/* The next reply; NULL when a request is due before one comes. librdkafka waits in whole milliseconds, which is too long here. */
+static rd_kafka_message_t *wait_due(struct driver *driver)
+{
+    rd_kafka_message_t *msg = rd_kafka_consumer_poll(driver->consumer, 0);
+    if (msg)
+        return msg;
+    int64_t most_ns = POLL_MS * CLOCK_NS_PER_MS, wait_ns = driver->free_count > 0 ? driver->due_ns - clock_mono_ns() : most_ns;
+    struct timespec wait = {0, wait_ns < 0 ? 0 : wait_ns < most_ns ? wait_ns : most_ns};
+    struct pollfd fds = {.fd = driver->fd, .events = POLLIN};
+    uint64_t count;
+    if (ppoll(&fds, 1, &wait, NULL) > 0 && read(driver->fd, &count, sizeof(count)) < 0)
+        floor_die("driver", "the wake-up descriptor cannot be read");
+    return rd_kafka_consumer_poll(driver->consumer, 0);
+}
+
+static rd_kafka_message_t *next_reply(struct driver *driver)
+{
+    if (driver->options->rate == 0)
+        return rd_kafka_consumer_poll(driver->consumer, POLL_MS);
+    send_due(driver);
+    return wait_due(driver);
 }
 
 /* Measures what is answered in [from_ns, until_ns). */
@@ -70,7 +120,7 @@ static void loop(struct driver *driver, int64_t from_ns, int64_t until_ns)
 {
     int64_t last_ns = clock_mono_ns();
     for (uint64_t n = 0; !floor_stop; n++) {
-        rd_kafka_message_t *msg = rd_kafka_consumer_poll(driver->consumer, POLL_MS);
+        rd_kafka_message_t *msg = next_reply(driver);
         int64_t now_ns = clock_mono_ns();
         if (msg && msg->err)
             fprintf(stderr, "driver: %s\n", rd_kafka_message_errstr(msg));
@@ -78,7 +128,7 @@ static void loop(struct driver *driver, int64_t from_ns, int64_t until_ns)
             last_ns = now_ns;
         if (msg)
             rd_kafka_message_destroy(msg);
-        if (!msg || n % 1024 == 0)
+        if ((!msg && driver->options->rate == 0) || n % 1024 == 0)
             rd_kafka_poll(driver->producer, 0); /* failed deliveries only */
         if (now_ns >= until_ns)
             return;
@@ -105,20 +155,38 @@ static void print_result(struct driver *driver)
            (unsigned long long)driver->strays);
 }
 
+/* All slots begin at once, or free. */
+static void begin(struct driver *driver)
+{
+    static const uint64_t one = 1;
+    const struct floor_options *options = driver->options;
+    for (uint32_t slot = 0; slot < (uint32_t)options->in_flight; slot++)
+        release(driver, slot, clock_mono_ns());
+    if (options->rate == 0)
+        return;
+    driver->due_ns = clock_mono_ns();
+    driver->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_consumer(driver->consumer);
+    if (driver->fd < 0 || !queue)
+        floor_die("driver", "no wake-up descriptor");
+    rd_kafka_queue_io_event_enable(queue, driver->fd, &one, sizeof(one));
+    rd_kafka_queue_destroy(queue);
+}
+
 int floor_driver(const struct floor_options *options)
 {
-    struct driver driver = {.options = options, .run = (uint32_t)getpid()};
+    struct driver driver = {.options = options, .run = (uint32_t)getpid(), .fd = -1};
     driver.slots = calloc((size_t)options->in_flight, sizeof(*driver.slots));
+    driver.free_slots = calloc((size_t)options->in_flight, sizeof(*driver.free_slots));
     driver.value = malloc((size_t)options->value_bytes + 1);
-    if (!driver.slots || !driver.value)
+    if (!driver.slots || !driver.free_slots || !driver.value)
         floor_die("driver", "out of memory");
     memset(driver.value, 'x', (size_t)options->value_bytes);
     driver.producer = floor_producer(options, NULL, NULL);
     driver.topic = floor_topic(driver.producer, FLOOR_COMMANDS);
     driver.consumer = floor_consumer(options, FLOOR_REPLIES, 0);
     int64_t from_ns = clock_mono_ns() + options->warmup_seconds * NS_PER_S;
-    for (uint32_t slot = 0; slot < (uint32_t)options->in_flight; slot++)
-        send_next(&driver, slot, clock_mono_ns());
+    begin(&driver);
     loop(&driver, from_ns, from_ns + options->seconds * NS_PER_S);
     if (driver.histogram.total == 0)
         floor_die("driver", "no reply came: is the responder running?");
@@ -129,7 +197,10 @@ int floor_driver(const struct floor_options *options)
     rd_kafka_destroy(driver.producer);
     rd_kafka_consumer_close(driver.consumer);
     rd_kafka_destroy(driver.consumer);
+    if (driver.fd >= 0)
+        close(driver.fd);
     free(driver.slots);
+    free(driver.free_slots);
     free(driver.value);
     return EXIT_SUCCESS;
 }

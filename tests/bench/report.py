@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What comes out: Markdown tables of medians, ratios of pairs with their spread, aims met or not, and plots as SVG."""
 import math
+import os
 import statistics
 
 ROLES = ("gateway", "worker", "compute", "broker", "client")
@@ -121,56 +122,87 @@ def against_table(measured, name, base):
 # --- aims --------------------------------------------------------------------------------------------------------------
 
 
-def aims(closed, opened, rest, name, peers):
-    """The project's aims beside what this run found, and beside what bare librdkafka (the floor) got of the same: lines of a table; those that
-    need what was not measured are left out."""
-    lines = []
+def floor_and_http(floor, http, cores):
+    """What bare librdkafka and HTTP alone would get together, as one result: latencies and CPU are their sums, and the answers a second are as many
+    as all cores have the time for, though neither process, broker nor load generator did anything else. None without both."""
+    if not floor or not http:
+        return None
+    used = {role: median(floor, "cpu", role) + median(http, "cpu", role) for role in ("gateway", "worker", "broker", "client")}
+    total = sum(used.values())
+    used["gateway"] += median(floor, "cpu", "client")  # the floor's driver is what stands in the gateway's place
+    return [{"rate": cores * 1e6 / total if total else math.inf, "p50_us": p50(floor) + p50(http), "cpu": used}]
+
+
+class Aims:
+    """Lines of a table: each aim beside what was found, and what the bound, floor and HTTP together, would make of it."""
+
+    def __init__(self):
+        self.lines = []
+
+    def add(self, text, limit, figure, base, ours, bound=None, least=False):
+        """`figure` of ours, and of the bound, as a share of `base`."""
+        def met(value):
+            return value >= limit if least else value <= limit
+        value, bare = figure(ours) / base, figure(bound) / base if bound else None
+        self.lines.append(f"| {text} | {'at least' if least else 'at most'} {limit:g} | {value:.2f} | {'yes' if met(value) else '**no**'} | "
+                          f"{'-' if bare is None else f'{bare:.2f}' if met(bare) else f'{bare:.2f}: beyond it'} |")
+
+    def text(self):
+        return "\n".join(["| aim | limit | found | met | floor and HTTP |", "|---|---|---|---|---|", *self.lines]) if self.lines else ""
+
+
+def aims(closed, opened, http, rest, name, peers, cores=os.cpu_count()):
+    """The project's aims beside what this run found; those that need what was not measured are left out. `http`: {connections: results}."""
+    table_of = Aims()
 
     def found(load, connections, target):
         return closed.get((load, connections, target))
 
-    def line(text, limit, figure, base, ours, floor=None, least=False):
-        """`figure` of ours, and of the floor, as a share of `base`."""
-        def met(value):
-            return value >= limit if least else value <= limit
-        value, bare = figure(ours) / base, figure(floor) / base if floor else None
-        lines.append(f"| {text} | {'at least' if least else 'at most'} {limit:g} | {value:.2f} | {'yes' if met(value) else '**no**'} | "
-                     f"{'-' if bare is None else f'{bare:.2f}' if met(bare) else f'{bare:.2f}: beyond it'} |")
-
     for load in ("get", "post"):
         ours, floor = found(load, 1, name), found(load, 1, "floor")
+        bound = floor_and_http(floor, http.get(1), cores)
         others = [found(load, 1, peer) for peer in peers if found(load, 1, peer)]
         if ours and floor:
-            line(f"{load}, 1 connection: p50 / floor's", 1.3, p50, p50(floor), ours)
+            table_of.add(f"{load}, 1 connection: p50 / floor's", 1.3, p50, p50(floor), ours, bound)
         if ours and others:
-            line(f"{load}, 1 connection: p50 / best peer's", 0.65, p50, min(map(p50, others)), ours, floor)
+            table_of.add(f"{load}, 1 connection: p50 / best peer's", 0.65, p50, min(map(p50, others)), ours, bound)
         for connections in (64, 256):
             ours, floor, fastapi = (found(load, connections, one) for one in (name, "floor", "fastapi"))
+            bound = floor_and_http(floor, http.get(connections), cores)
             others = [found(load, connections, peer) for peer in peers if found(load, connections, peer)]
             if ours and others:
-                line(f"{load}, {connections} connections: answers/s / best peer's", 1.8, rate, max(map(rate, others)), ours, floor, True)
-                line(f"{load}, {connections} connections: CPU of gateway and worker / best peer's", 0.5, own_cpu, min(map(own_cpu, others)), ours, floor)
+                table_of.add(f"{load}, {connections} connections: answers/s / best peer's", 1.8, rate, max(map(rate, others)), ours, bound, True)
+                table_of.add(f"{load}, {connections} connections: CPU of gateway and worker / best peer's", 0.5, own_cpu, min(map(own_cpu, others)), ours, bound)
             if ours and fastapi:
-                line(f"{load}, {connections} connections: CPU of gateway and worker / FastAPI's", 0.15, own_cpu, own_cpu(fastapi), ours, floor)
-        half = opened.get((load, 0.5, name))
+                table_of.add(f"{load}, {connections} connections: CPU of gateway and worker / FastAPI's", 0.15, own_cpu, own_cpu(fastapi), ours, bound)
+        half, floor = (opened.get((load, 0.5, one)) for one in (name, "floor"))
         others = [opened[load, 0.5, peer] for peer in peers if (load, 0.5, peer) in opened]
+        if half and floor:
+            table_of.add(f"{load}, half of saturation: p99 / floor's", 2, p99, p99(floor), half)
         if half and others:
-            line(f"{load}, half of saturation: p99 / best peer's", 1, p99, min(map(p99, others)), half)
+            table_of.add(f"{load}, half of saturation: p99 / best peer's", 1, p99, min(map(p99, others)), half)
     if rest:
-        line("RSS at rest, MiB, the largest process", 40, lambda of: max(of.values()), 1, rest)
-    return "\n".join(["| aim | limit | found | met | the floor's |", "|---|---|---|---|---|", *lines]) if lines else ""
+        table_of.add("RSS at rest, MiB, the largest process", 40, lambda of: max(of.values()), 1, rest)
+    return table_of.text()
+
+
+def http_table(alone):
+    """`alone`: {connections: results}."""
+    lines = ["| connections | answers/s | p50 ms | p99 ms | CPU µs/request |", "|" + "---|" * 5]
+    for connections, results in alone.items():
+        lines.append(f"| {connections} | {rate(results):,.0f} | {ms(results, 'p50_us')} | {ms(results, 'p99_us')} | {cpu(results)} |")
+    return "\n".join(lines)
 
 
 def parts_of_one(closed, alone, name):
-    """What an answer's time at one connection consists of."""
-    http = p50(alone)
-    lines = [f"HTTP alone (what the gateway answers by itself, `/health/live`), 1 connection: p50 {http / 1000:.3f} ms."]
+    """What an answer's time at one connection consists of. `alone`: HTTP's results there."""
+    http, lines = p50(alone), []
     for load in ("get", "post"):
         ours, floor = closed.get((load, 1, name)), closed.get((load, 1, "floor"))
         if ours and floor:
             whole, bare = p50(ours), p50(floor)
-            lines.append(f"{load}: {whole / 1000:.3f} ms are the floor's {bare / 1000:.3f}, HTTP's {http / 1000:.3f}, and {(whole - bare - http) / 1000:.3f} of the rest: "
-                         f"{whole / (bare + http):.2f} x of floor and HTTP.")
+            lines.append(f"{load} at 1 connection: {whole / 1000:.3f} ms are the floor's {bare / 1000:.3f}, HTTP's {http / 1000:.3f}, and {(whole - bare - http) / 1000:.3f} of the "
+                         f"rest: {whole / (bare + http):.2f} x of floor and HTTP.")
     return " ".join(lines)
 
 

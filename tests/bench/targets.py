@@ -16,6 +16,7 @@ BENCH = REPO / "tests/bench"
 SEED_ITEMS = 2000
 LOADS = ("get", "post", "mixed", "compute")
 HTTP_ALONE = "http"  # what our gateway answers by itself: what its side of HTTP and the load generator take
+HTTP_ALONE_CONNECTIONS = (1, 64, 256)  # where the aims are
 WARM_UP_SECONDS = 1
 BASE_STEP = 1_000_000_000  # ids that one measurement may use
 
@@ -193,11 +194,17 @@ class Floor:
     def warm_up(self, load, connections):
         self.closed(load, connections, WARM_UP_SECONDS)
 
-    def closed(self, load, connections, seconds):
+    def drive(self, load, connections, seconds, *more):
         found = last_json([self.program, "driver", "--kafka", self.stand.bootstrap, "--inflight", connections, "--seconds", seconds, "--warmup", WARM_UP_SECONDS,
-                           *(["--write"] if load == "post" else [])])
-        return {**found, "p50_us": found["corrected_p50_us"], "p99_us": found["corrected_p99_us"], "p999_us": found["corrected_p999_us"], "errors": 0,
-                "measured_share": seconds / (seconds + WARM_UP_SECONDS)}  # of the time that the driver ran
+                           *more, *(["--write"] if load == "post" else [])])
+        return {**found, "errors": 0, "measured_share": seconds / (seconds + WARM_UP_SECONDS)}  # of the time that the driver ran
+
+    def closed(self, load, connections, seconds):
+        found = self.drive(load, connections, seconds)
+        return {**found, "p50_us": found["corrected_p50_us"], "p99_us": found["corrected_p99_us"], "p999_us": found["corrected_p999_us"]}
+
+    def open(self, load, rate, connections, seconds):
+        return {**self.drive(load, connections, seconds, "--rate", rate), "offered": rate}
 
     def stop(self):
         self.responder.stop()

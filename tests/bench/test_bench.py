@@ -58,31 +58,46 @@ class Table(unittest.TestCase):
 
 
 class Aims(unittest.TestCase):
-    def found(self, ours, floor, peer):
+    HTTP = result(10_000, 50, gateway=5, worker=0)  # and 5 of the load generator and 10 of the broker's own doings
+
+    def found(self, ours, floor, peer, opened=None):
         closed = {("get", 1, "roundtrip"): [ours], ("get", 1, "floor"): [floor], ("get", 1, "franz-go"): [peer],
                   ("get", 64, "roundtrip"): [ours], ("get", 64, "floor"): [floor], ("get", 64, "franz-go"): [peer]}
-        lines = report.aims(closed, {}, {"gateway": 20.0, "worker": 45.0}, "roundtrip", ["franz-go"]).splitlines()[2:]
+        lines = report.aims(closed, opened or {}, {1: [self.HTTP], 64: [self.HTTP]}, {"gateway": 20.0, "worker": 45.0}, "roundtrip", ["franz-go"], 2).splitlines()[2:]
         return [line.strip("| ").split(" | ") for line in lines]
 
+    def test_floor_and_http_together(self):
+        (bound,) = report.floor_and_http([result(2000, 500, gateway=0, worker=10)], [self.HTTP], 2)
+        self.assertEqual(bound["p50_us"], 550)
+        self.assertAlmostEqual(bound["rate"], 2e6 / 45)  # the floor's 10 + 10 + 5, HTTP's 5 + 10 + 5, on two cores
+        self.assertEqual(report.own_cpu([bound]), 20)  # its worker, its driver in the gateway's place, HTTP's gateway
+        self.assertIsNone(report.floor_and_http([result(1)], None, 2))
+
     def test_met_and_not_met(self):
-        bare = result(2000, 500, gateway=0, worker=10)  # and its driver's 5 in the gateway's place
+        bare = result(2000, 500, gateway=0, worker=10)
         lines = self.found(result(1900, 650, gateway=10, worker=10), bare, result(1000, 1000, gateway=30, worker=20))
-        self.assertEqual(lines, [["get, 1 connection: p50 / floor's", "at most 1.3", "1.30", "yes", "-"],
-                                 ["get, 1 connection: p50 / best peer's", "at most 0.65", "0.65", "yes", "0.50"],
-                                 ["get, 64 connections: answers/s / best peer's", "at least 1.8", "1.90", "yes", "2.00"],
-                                 ["get, 64 connections: CPU of gateway and worker / best peer's", "at most 0.5", "0.40", "yes", "0.30"],
+        self.assertEqual(lines, [["get, 1 connection: p50 / floor's", "at most 1.3", "1.30", "yes", "1.10"],
+                                 ["get, 1 connection: p50 / best peer's", "at most 0.65", "0.65", "yes", "0.55"],
+                                 ["get, 64 connections: answers/s / best peer's", "at least 1.8", "1.90", "yes", "44.44"],
+                                 ["get, 64 connections: CPU of gateway and worker / best peer's", "at most 0.5", "0.40", "yes", "0.40"],
                                  ["RSS at rest, MiB, the largest process", "at most 40", "45.00", "**no**", "-"]])
-        lines = self.found(result(1700, 900), result(1790, 660, gateway=0, worker=30), result(1000, 1000))
-        self.assertEqual([line[3:] for line in lines], [["**no**", "-"], ["**no**", "0.66: beyond it"], ["**no**", "1.79: beyond it"],
-                                                        ["**no**", "0.70: beyond it"], ["**no**", "-"]])
+        lines = self.found(result(1700, 900), result(1790, 610, gateway=0, worker=30), result(25_000, 1000))
+        self.assertEqual([line[3:] for line in lines], [["**no**", "1.08"], ["**no**", "0.66: beyond it"], ["**no**", "1.23: beyond it"],
+                                                        ["**no**", "0.80: beyond it"], ["**no**", "-"]])
+
+    def test_half_of_saturation(self):
+        opened = {("get", 0.5, name): [result(1, p99_us=p99)] for name, p99 in (("roundtrip", 3000), ("floor", 1600), ("franz-go", 2000))}
+        lines = self.found(result(1), result(1), result(1), opened)
+        self.assertIn(["get, half of saturation: p99 / floor's", "at most 2", "1.88", "yes", "-"], lines)
+        self.assertIn(["get, half of saturation: p99 / best peer's", "at most 1", "1.50", "**no**", "-"], lines)
 
     def test_what_one_answer_consists_of(self):
         closed = {("get", 1, "roundtrip"): [result(1, 700)], ("get", 1, "floor"): [result(1, 500)]}
-        self.assertIn("get: 0.700 ms are the floor's 0.500, HTTP's 0.050, and 0.150 of the rest: 1.27 x",
+        self.assertIn("get at 1 connection: 0.700 ms are the floor's 0.500, HTTP's 0.050, and 0.150 of the rest: 1.27 x",
                       report.parts_of_one(closed, [{"p50_us": 40}, {"p50_us": 60}], "roundtrip"))
 
     def test_what_was_not_measured_is_left_out(self):
-        self.assertEqual(report.aims({("get", 1, "roundtrip"): [result(1)]}, {}, {}, "roundtrip", []), "")
+        self.assertEqual(report.aims({("get", 1, "roundtrip"): [result(1)]}, {}, {}, {}, "roundtrip", []), "")
 
 
 WIGGLE = (1.0, -1.0)  # two rounds: what is fitted goes through their middle
