@@ -21,7 +21,7 @@ const struct config_key gateway_keys[] = {
     {"reuse-memory", CONFIG_BYTES, "8MiB", 4096, INT64_C(1) << 40, "memory for those answers"},
     {"results", CONFIG_INT, "64", 1, 100000, "large results that are sent at one time; half a record of memory each"},
     {"max-body", CONFIG_BYTES, "256KiB", 1, 64 * 1024 * 1024, "largest request body"},
-    {"max-header", CONFIG_BYTES, "16KiB", 1024, 1024 * 1024, "largest request line and headers together"},
+    {"max-header", CONFIG_BYTES, "8KiB", 1024, 1024 * 1024, "largest request line and headers together"},
     {"max-pending", CONFIG_INT, "10000", 1, 1000000, "requests that wait for a worker at one time"},
     {"max-connections", CONFIG_INT, "10000", 1, 1000000, "connections at one time"},
     {"latency-target", CONFIG_DURATION, "100ms", 1, 86400000,

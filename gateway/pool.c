@@ -19,7 +19,7 @@
 
 /** What has arrived by the end is answered within this. */
 #define LAST_PASS_NS (INT64_C(50) * CLOCK_NS_PER_MS)
-/** The memory of fewer connections (some 40 KiB each) is not worth the time to give it back. */
+/** The memory of fewer connections (some 30 KiB each) is not worth the time to give it back. */
 #define GIVE_BACK_MIN 256
 
 enum tag { TAG_INBOX, TAG_DEPARTURES, TAG_SHARDS /* and all above */ };

@@ -168,7 +168,7 @@ class Malformed(HostileTest):
                                 (b"/items/%2531", 404, 422), (b"/items/1;x=y", 404, 422), (b"/items/" + b"1" * 2000, 414),
                                 (b"/items/?limit=1%00", 422), (b"/items/?after=%ff", 422), (b"/items/?limit=%", 422), (b"/items/?limit=1\x00", 400),
                                 (b"/items/?limit=" + b"1" * 5000, 422), (b"/items/?" + b"a&" * 30, 400), (b"/items/?" + b"a=1&" * 2000, 400),
-                                (b"/items/?" + b"&" * 9000, 400), (b"/" * 9000, 404, 414)):
+                                (b"/items/?" + b"&" * 9000, 400), (b"/" * 8000, 404, 414), (b"/" * 9000, 431)):
             self.told(path[:40], get(path, CLOSE), *statuses)
 
     def test_what_is_refused_by_hand_has_no_effect(self):
@@ -183,6 +183,17 @@ class Malformed(HostileTest):
                               ("a million bytes", b"X: " + b"y" * 1000000 + b"\r\n"), ("cookies", b"Cookie: " + b"a=1;" * 3000 + b"\r\n"),
                               ("a long name", b"X" * 20000 + b": y\r\n")):
             self.told(name, get(b"/health/live", headers + CLOSE), 431)
+
+    def test_as_many_and_as_long_headers_as_are_taken(self):
+        """The request line and headers are 8 KiB to the byte, in a hundred headers: libmicrohttpd's memory for a connection holds them and an answer's."""
+        names = [b"X%d: " % n for n in range(97)]  # with Host, Connection and Content-Type a hundred
+        for name, head, status in (("GET", get(b"/health/live", CLOSE + b"Content-Type: x\r\n"), 200), ("a problem", get(b"/items/9699", CLOSE + b"Content-Type: x\r\n"), 404)):
+            room = 8192 - len(head) - sum(len(one) + 2 for one in names)
+            values = [b"y" * (room // 97 + (n < room % 97)) for n in range(97)]
+            many = b"".join(one + value + b"\r\n" for one, value in zip(names, values))
+            self.assertEqual(len(head) + len(many), 8192)
+            self.told(name, head[:-2] + many + b"\r\n", status)
+            self.told(name + ", a byte more", head[:-2] + b"Z" + many + b"\r\n", 431)
 
     def test_what_is_offered_and_not_taken(self):
         self.told("websocket", get(b"/health/live", b"Upgrade: websocket\r\n" + CLOSE), 200)
