@@ -46,6 +46,7 @@ static void take_part(struct replies *replies, const struct record *rec, struct 
 {
     struct reply reply;
     struct received *received = &x->parts[part];
+    int64_t took_ns = clock_mono_ns() - x->sent_ns;
     stats_add(&replies->options.stats->matched);
     if (envelope_decode_reply(rec, &reply) != ENVELOPE_OK || !received_copy(received, &reply)) {
         stats_add(&replies->options.stats->malformed);
@@ -56,8 +57,10 @@ static void take_part(struct replies *replies, const struct record *rec, struct 
     log_debug("reply", "id=\"%.*s\" part=%u status=%d offset=%" PRId64, (int)x->draft.id_len, x->draft.id,
               part, received->status, rec->offset);
     log_about_nothing();
-    if (last)
+    if (last) {
         end_exchange(replies, x, OUTCOME_REPLIED);
+        producer_answered(replies->options.link->producer, took_ns);
+    }
 }
 
 static void take_reply(struct replies *replies, const struct record *rec)

@@ -291,6 +291,13 @@ void producer_push(struct producer *producer, int64_t now_ns)
         producer_serve(producer, now_ns);
 }
 
+void producer_answered(struct producer *producer, int64_t took_ns)
+{
+    pthread_mutex_lock(&producer->lock);
+    pace_answered(&producer->pace, took_ns);
+    pthread_mutex_unlock(&producer->lock);
+}
+
 int producer_flush(struct producer *producer, int64_t timeout_ms)
 {
     int64_t deadline = clock_mono_ns() + timeout_ms * CLOCK_NS_PER_MS;

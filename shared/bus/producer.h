@@ -63,6 +63,8 @@ int64_t producer_due_ns(const struct producer *producer);
 int producer_serve(struct producer *producer, int64_t now_ns);
 /** Only what producer_due_ns() is about, such as sending what has gathered: for a turn in which producer_fd() did not say anything. Serving thread. */
 void producer_push(struct producer *producer, int64_t now_ns);
+/** An answer to a record came so long after it was sent: what gathers does so for a part of that. Thread-safe. */
+void producer_answered(struct producer *producer, int64_t took_ns);
 /** Sends all and waits until everything is delivered, serving deliveries meanwhile. 0 or -ETIMEDOUT. */
 int producer_flush(struct producer *producer, int64_t timeout_ms);
 

@@ -81,6 +81,40 @@ static void a_large_beat_starts_gathering(void **unused)
     assert_int_equal(pace_due_ns(&pace, 1), NOW + limits.interval_ns);
 }
 
+static int64_t interval_after(struct pace *pace, int64_t took_ns, int answers)
+{
+    for (int i = 0; i < answers; i++)
+        pace_answered(pace, took_ns);
+    pace_beat(pace, limits.enter, NOW);
+    return pace_due_ns(pace, 1) - NOW;
+}
+
+static void beats_are_a_part_of_what_answers_take(void **unused)
+{
+    struct pace pace = {.limits = limits};
+    pace.limits.interval_most_ns = 10000000;
+    assert_int_equal(interval_after(&pace, 900000, 2000), limits.interval_ns); /* a third would be less than the least */
+    assert_int_equal(interval_after(&pace, 12000000, 2000), 4000000);
+    assert_int_equal(interval_after(&pace, 6000000, 200), 2000000); /* at once quick again */
+    assert_int_equal(interval_after(&pace, 900000000, 2000), 10000000); /* the most */
+    struct pace fixed = {.limits = limits};
+    assert_int_equal(interval_after(&fixed, 12000000, 2000), limits.interval_ns); /* no most given */
+}
+
+/* Work of a second beside answers of 3 ms, two of one for one of the other: the 3 ms count. */
+static void quick_answers_are_not_kept_for_slow_ones(void **unused)
+{
+    struct pace pace = {.limits = limits};
+    pace.limits.interval_most_ns = 1000000000;
+    for (int i = 0; i < 2000; i++) {
+        pace_answered(&pace, 1000000000);
+        pace_answered(&pace, 1000000000);
+        pace_answered(&pace, 3000000);
+        if (i > 200)
+            assert_in_range(pace.quick_ns, 2900000, 3200000);
+    }
+}
+
 static void nothing_gathered_is_never_due(void **unused)
 {
     struct pace pace = {.limits = limits};
@@ -106,6 +140,8 @@ int main(void)
         cmocka_unit_test(a_beat_moves_the_next_one),
         cmocka_unit_test(a_beat_with_little_on_its_way_ends_gathering),
         cmocka_unit_test(a_large_beat_starts_gathering),
+        cmocka_unit_test(beats_are_a_part_of_what_answers_take),
+        cmocka_unit_test(quick_answers_are_not_kept_for_slow_ones),
         cmocka_unit_test(nothing_gathered_is_never_due),
         cmocka_unit_test(silence_is_doubted_while_something_is_on_its_way),
     };
