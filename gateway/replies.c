@@ -32,6 +32,8 @@ static void end_exchange(struct replies *replies, struct exchange *x, enum outco
     x->outcome = outcome;
     x->ended_ns = clock_mono_ns();
     degrade_ended(replies->options.degrade, x, outcome, x->ended_ns);
+    if (outcome == OUTCOME_REPLIED && x->sent_ns != 0)
+        producer_answered(replies->options.link->producer, x->ended_ns - x->sent_ns);
     if (x->keyed) { /* before the answer leaves: the next request may come at once */
         x->keyed = false;
         idempotency_leave(replies->options.keys, slice_make(x->draft.id, x->draft.id_len), binds(x, outcome),
@@ -46,7 +48,6 @@ static void take_part(struct replies *replies, const struct record *rec, struct 
 {
     struct reply reply;
     struct received *received = &x->parts[part];
-    int64_t took_ns = clock_mono_ns() - x->sent_ns;
     stats_add(&replies->options.stats->matched);
     if (envelope_decode_reply(rec, &reply) != ENVELOPE_OK || !received_copy(received, &reply)) {
         stats_add(&replies->options.stats->malformed);
@@ -57,10 +58,8 @@ static void take_part(struct replies *replies, const struct record *rec, struct 
     log_debug("reply", "id=\"%.*s\" part=%u status=%d offset=%" PRId64, (int)x->draft.id_len, x->draft.id,
               part, received->status, rec->offset);
     log_about_nothing();
-    if (last) {
+    if (last)
         end_exchange(replies, x, OUTCOME_REPLIED);
-        producer_answered(replies->options.link->producer, took_ns);
-    }
 }
 
 static void take_reply(struct replies *replies, const struct record *rec)

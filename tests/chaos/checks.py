@@ -4,23 +4,14 @@
 import math
 import uuid
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 import linearizable
-from processes import wait_for
+from kafka_client import ends
 
 CLAIM = b"__claim/"
 OTHERS = (b"__attempts/", b"__left")  # counts, and that an owner left: they say nothing about an item
 LATE = 0.1  # seconds an answer may come after its deadline
-
-
-def ends(consumer, topic, partition):
-    """None while its leader is not known: a broker that came back may take its partitions at this very moment."""
-    try:
-        consumer.list_topics(topic, timeout=20)  # asks anew who leads
-        return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
-    except KafkaException:
-        return None
 
 
 def read_events(bootstrap):
@@ -29,7 +20,7 @@ def read_events(bootstrap):
     count = len(consumer.list_topics("item.events", timeout=20).topics["item.events"].partitions)
     valid, void = [], 0
     for p in range(count):
-        low, high = wait_for(f"the ends of item.events/{p}", lambda p=p: ends(consumer, "item.events", p), 60)
+        low, high = ends(consumer, "item.events", p, 60)
         consumer.assign([TopicPartition("item.events", p, low)])
         claim, at = None, low
         while at < high:

@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from faults import DEADLINE
 from history import Operation
+from kafka_client import ends
 
 GIVE_UP = 25.0      # an operation without a definite answer by then is unknown
 DEFINITE = {200, 204, 400, 404, 412, 422}
@@ -147,8 +148,7 @@ class Replies(threading.Thread):
         self.consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "fetch.wait.max.ms": 10,
                                   "enable.auto.commit": False})
         count = len(self.consumer.list_topics(REPLY_TOPIC, timeout=20).topics[REPLY_TOPIC].partitions)
-        ends = [self.consumer.get_watermark_offsets(TopicPartition(REPLY_TOPIC, p), timeout=20)[1] for p in range(count)]
-        self.consumer.assign([TopicPartition(REPLY_TOPIC, p, end) for p, end in enumerate(ends)])
+        self.consumer.assign([TopicPartition(REPLY_TOPIC, p, ends(self.consumer, REPLY_TOPIC, p, 60)[1]) for p in range(count)])
         self.ended = threading.Event()
 
     def run(self):

@@ -73,6 +73,17 @@ class Record:
         return json.loads(self.value)
 
 
+def ends(consumer, topic, partition, seconds=10):
+    """(low, high) of a partition. Waits: a topic made a moment ago has no leader yet, and a broker that came back may take its partitions at this very moment."""
+    def asked():
+        try:
+            consumer.list_topics(topic, timeout=5 * SLACK)  # asks anew who leads
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=5 * SLACK)
+        except KafkaException:
+            return None
+    return wait_for(f"the ends of {topic}/{partition}", asked, seconds)
+
+
 class Watch:
     """All records of a topic from now on, over all its partitions."""
 
@@ -84,16 +95,10 @@ class Watch:
             self.consumer.list_topics(topic, timeout=5).topics[topic].partitions))
         start = []
         for p in range(count):
-            low, high = wait_for(f"the ends of {topic}/{p}", lambda p=p: self.ends(p))
+            low, high = ends(self.consumer, topic, p)
             start.append(TopicPartition(topic, p, low if from_beginning else high))
         self.consumer.assign(start)
         self.seen = []
-
-    def ends(self, partition):
-        try:
-            return self.consumer.get_watermark_offsets(TopicPartition(self.topic, partition), timeout=5 * SLACK)
-        except KafkaException:
-            return None  # a topic made a moment ago has no leader yet
 
     def poll(self, seconds=0.1):
         message = self.consumer.poll(seconds)
