@@ -134,7 +134,7 @@ def floor_and_http(floor, http, cores):
 
 
 class Aims:
-    """Lines of a table: each aim beside what was found, and what the bound, floor and HTTP together, would make of it."""
+    """Lines of a table: each aim beside what was found, and what the bound, floor and HTTP together (of a p99, which do not add up: the floor alone), would make of it."""
 
     def __init__(self):
         self.lines = []
@@ -180,7 +180,7 @@ def aims(closed, opened, http, rest, name, peers, cores=os.cpu_count()):
         if half and floor:
             table_of.add(f"{load}, half of saturation: p99 / floor's", 2, p99, p99(floor), half)
         if half and others:
-            table_of.add(f"{load}, half of saturation: p99 / best peer's", 1, p99, min(map(p99, others)), half)
+            table_of.add(f"{load}, half of saturation: p99 / best peer's", 1, p99, min(map(p99, others)), half, floor)
     if rest:
         table_of.add("RSS at rest, MiB, the largest process", 40, lambda of: max(of.values()), 1, rest)
     return table_of.text()

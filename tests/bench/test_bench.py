@@ -89,7 +89,7 @@ class Aims(unittest.TestCase):
         opened = {("get", 0.5, name): [result(1, p99_us=p99)] for name, p99 in (("roundtrip", 3000), ("floor", 1600), ("franz-go", 2000))}
         lines = self.found(result(1), result(1), result(1), opened)
         self.assertIn(["get, half of saturation: p99 / floor's", "at most 2", "1.88", "yes", "-"], lines)
-        self.assertIn(["get, half of saturation: p99 / best peer's", "at most 1", "1.50", "**no**", "-"], lines)
+        self.assertIn(["get, half of saturation: p99 / best peer's", "at most 1", "1.50", "**no**", "0.80"], lines)
 
     def test_what_one_answer_consists_of(self):
         closed = {("get", 1, "roundtrip"): [result(1, 700)], ("get", 1, "floor"): [result(1, 500)]}
