@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading letters and the control topic; jobs are made here and run by runner.c. */
-#include "dead/desk.h"
+/* Reading letters and the control topic, and writing to it. What operators ask is answered with these: desk_letters.c, desk_jobs.c. */
+#include "dead/desk_own.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,7 +55,15 @@ void dead_desk_close(struct dead_desk *desk)
     *desk = (struct dead_desk){.control_next = -1};
 }
 
-/* ---- reading ---- */
+int dead_desk_write(struct dead_desk *desk, const char *kind, const char *name, struct slice value, struct dead_write *write)
+{
+    char key[DEAD_BOOK_KEY_SIZE];
+    struct headers none;
+    headers_init(&none);
+    dead_book_key(kind, name, key);
+    const struct record rec = {.topic = desk->control, .partition = 0, .offset = -1, .key = slice_of(key), .value = value};
+    return producer_send(desk->producer, &rec, &none, write);
+}
 
 int dead_desk_follow(struct dead_desk *desk, int timeout_ms)
 {
@@ -82,8 +90,7 @@ static struct message *take(struct dead_desk *desk, struct reader *reader, int t
     return NULL;
 }
 
-/* Where the partition begins and ends. */
-static int ends_of(struct dead_desk *desk, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
+int dead_desk_ends(struct dead_desk *desk, const char *topic, int32_t partition, int64_t *ret_low, int64_t *ret_high,
                    struct dead_error *ret_error)
 {
     int err = reader_begin(desk->reader, topic, partition, DEAD_TIMEOUT_MS, ret_low);
@@ -119,7 +126,7 @@ int dead_desk_refresh(struct dead_desk *desk, struct dead_error *ret_error)
     int64_t low = 0, high = 0, until_ns = clock_mono_ns() + DEAD_TIMEOUT_MS * CLOCK_NS_PER_MS;
     int err = begin_control(desk, ret_error);
     if (!err)
-        err = ends_of(desk, desk->control, 0, &low, &high, ret_error);
+        err = dead_desk_ends(desk, desk->control, 0, &low, &high, ret_error);
     while (!err && desk->control_next < high && low < high) {
         int64_t before = desk->control_next;
         err = dead_desk_follow(desk, POLL_MS);
@@ -166,7 +173,7 @@ static int add_topic(struct dead_desk *desk, const char *service, int32_t partit
     dead_topic_of(service, topic);
     for (int32_t p = 0; p < partitions; p++) {
         int64_t low, high;
-        int err = ends_of(desk, topic, p, &low, &high, ret_error);
+        int err = dead_desk_ends(desk, topic, p, &low, &high, ret_error);
         if (!err && low < high && !dead_spans_add(spans, service, p, low, high))
             err = -ENOMEM;
         if (err)
@@ -202,8 +209,6 @@ int dead_desk_spans(struct dead_desk *desk, const char *service, struct dead_spa
     return err;
 }
 
-/* ---- walking ---- */
-
 static void end_span(struct dead_desk *desk, struct dead_scan *scan)
 {
     dead_desk_stop(desk, scan);
@@ -229,7 +234,7 @@ static bool begin_span(struct dead_desk *desk, struct dead_scan *scan, int *ret_
     char topic[DEAD_TOPIC_SIZE];
     int64_t low, high, next = scan->offset > span->begin ? scan->offset : span->begin;
     dead_topic_of(span->service, topic);
-    *ret_err = ends_of(desk, topic, span->partition, &low, &high, ret_error);
+    *ret_err = dead_desk_ends(desk, topic, span->partition, &low, &high, ret_error);
     if (*ret_err == -ENOENT) { /* the topic was deleted: a job must not wait for it, and others behind the job */
         *ret_err = 0;
         return true;
@@ -279,8 +284,7 @@ int dead_desk_next(struct dead_desk *desk, struct dead_scan *scan, int timeout_m
     return 0;
 }
 
-/* As dead_desk_next(), but that nothing comes is an error. */
-static int next_or_fail(struct dead_desk *desk, struct dead_scan *scan, struct message **ret_msg, struct dead_error *ret_error)
+int dead_desk_next_or_fail(struct dead_desk *desk, struct dead_scan *scan, struct message **ret_msg, struct dead_error *ret_error)
 {
     int got = dead_desk_next(desk, scan, DEAD_TIMEOUT_MS, ret_msg, ret_error);
     if (got != -EAGAIN)
@@ -294,7 +298,7 @@ struct message *dead_desk_record(struct dead_desk *desk, const char *topic, int3
 {
     int64_t low, high, until_ns = clock_mono_ns() + DEAD_TIMEOUT_MS * CLOCK_NS_PER_MS;
     struct message *msg = NULL;
-    int err = ends_of(desk, topic, partition, &low, &high, ret_error);
+    int err = dead_desk_ends(desk, topic, partition, &low, &high, ret_error);
     if (err)
         return NULL;
     if (offset < low || offset >= high || reader_add(desk->places, topic, partition, offset) != 0) {
@@ -316,263 +320,4 @@ struct message *dead_desk_original(struct dead_desk *desk, const struct dead_let
     char topic[DEAD_TOPIC_SIZE];
     dead_commands_topic_of(letter->id.service, topic); /* whatever the header says: nothing else is ours to read */
     return dead_desk_record(desk, topic, (int32_t)letter->origin_partition, letter->origin_offset, ret_error);
-}
-
-/* ---- what operators ask ---- */
-
-/* Moves the scan behind that letter. */
-static void skip_to(struct dead_scan *scan, const struct dead_id *after)
-{
-    for (; scan->span < scan->spans->count; scan->span++) {
-        const struct dead_span *span = &scan->spans->list[scan->span];
-        int by_name = strcmp(span->service, after->service);
-        if (by_name == 0 && span->partition == after->partition)
-            scan->offset = after->offset + 1;
-        if (by_name > 0 || (by_name == 0 && span->partition >= after->partition))
-            return;
-    }
-}
-
-int dead_desk_list(struct dead_desk *desk, const struct dead_filter *filter, const struct dead_id *after, size_t limit,
-                   dead_letter_fn *show, void *arg, struct dead_id *ret_next, struct dead_error *ret_error)
-{
-    struct dead_spans spans = {NULL, 0};
-    struct message *msg;
-    size_t shown = 0;
-    memset(ret_next, 0, sizeof(*ret_next));
-    int got = dead_desk_refresh(desk, ret_error);
-    if (!got)
-        got = dead_desk_spans(desk, filter->service, &spans, ret_error);
-    struct dead_scan scan = {.spans = &spans};
-    if (after)
-        skip_to(&scan, after);
-    while (!got && shown < limit && (got = next_or_fail(desk, &scan, &msg, ret_error)) == 1) {
-        struct dead_letter letter;
-        dead_letter_read(&msg->rec, spans.list[scan.span].service, &letter);
-        const struct dead_mark *mark = dead_book_mark(desk->book, &letter.id);
-        got = 0;
-        if (dead_filter_matches(filter, &letter, mark ? mark->state : DEAD_OPEN)) {
-            shown++;
-            if (!show(arg, &letter, mark))
-                got = -ENOMEM;
-            *ret_next = letter.id;
-        }
-        message_free(msg);
-    }
-    if (scan.span == spans.count)
-        memset(ret_next, 0, sizeof(*ret_next));
-    dead_desk_stop(desk, &scan);
-    dead_spans_done(&spans);
-    return got;
-}
-
-struct history {
-    struct buf text;
-    const struct dead_letter *letter;
-};
-
-static bool add_history(void *arg, const struct dead_letter *letter, const struct dead_mark *mark)
-{
-    struct history *history = arg;
-    buf_append_text(&history->text, history->text.len > 1 ? "," : "");
-    dead_letter_write(&history->text, letter, mark);
-    return buf_ok(&history->text);
-}
-
-/* All letters of the command, this one too: they have its key, so they lie in its partition. */
-static int write_history(struct dead_desk *desk, const struct dead_letter *letter, struct history *history,
-                         struct dead_error *ret_error)
-{
-    struct dead_filter filter;
-    struct dead_spans spans = {NULL, 0};
-    int64_t low, high;
-    char topic[DEAD_TOPIC_SIZE];
-    dead_topic_of(letter->id.service, topic);
-    dead_filter_init(&filter);
-    filter.state = DEAD_ANY;
-    snprintf(filter.command_id, sizeof(filter.command_id), "%.*s", SLICE_ARG(letter->command_id));
-    int got = ends_of(desk, topic, letter->id.partition, &low, &high, ret_error);
-    if (!got && !dead_spans_add(&spans, letter->id.service, letter->id.partition, low, high))
-        got = -ENOMEM;
-    struct dead_scan scan = {.spans = &spans};
-    struct message *msg;
-    while (!got && (got = next_or_fail(desk, &scan, &msg, ret_error)) == 1) {
-        struct dead_letter other;
-        dead_letter_read(&msg->rec, letter->id.service, &other);
-        got = 0;
-        if (dead_filter_matches(&filter, &other, DEAD_ANY) &&
-            !add_history(history, &other, dead_book_mark(desk->book, &other.id)))
-            got = -ENOMEM;
-        message_free(msg);
-    }
-    dead_desk_stop(desk, &scan);
-    dead_spans_done(&spans);
-    return got;
-}
-
-int dead_desk_read(struct dead_desk *desk, const struct dead_id *id, struct buf *out, struct dead_error *ret_error)
-{
-    char topic[DEAD_TOPIC_SIZE];
-    dead_topic_of(id->service, topic);
-    int err = dead_desk_refresh(desk, ret_error);
-    if (err)
-        return err;
-    struct message *msg = dead_desk_record(desk, topic, id->partition, id->offset, ret_error);
-    if (!msg)
-        return -ENOENT;
-    struct dead_letter letter;
-    dead_letter_read(&msg->rec, id->service, &letter);
-    struct history history = {.letter = &letter};
-    buf_append_text(&history.text, "[");
-    err = letter.command_id.p ? write_history(desk, &letter, &history, ret_error) : 0;
-    buf_append_text(&history.text, "]");
-    if (!err)
-        dead_letter_write_whole(out, &letter, dead_book_mark(desk->book, id), buf_slice(&history.text));
-    buf_done(&history.text);
-    message_free(msg);
-    return err;
-}
-
-/* ---- jobs ---- */
-
-/* The letters that were named, each a span of its own; one that there is not is a mistake to be told now. */
-static int add_named(struct dead_desk *desk, const struct dead_order *order, struct dead_spans *spans,
-                     struct dead_error *ret_error)
-{
-    int64_t low = 0, high = 0;
-    for (size_t i = 0; i < order->id_count; i++) {
-        const struct dead_id *id = &order->ids[i], *last = i ? id - 1 : NULL;
-        char topic[DEAD_TOPIC_SIZE], name[DEAD_ID_SIZE];
-        int err = 0;
-        dead_topic_of(id->service, topic);
-        if (!last || last->partition != id->partition || strcmp(last->service, id->service) != 0)
-            err = ends_of(desk, topic, id->partition, &low, &high, ret_error);
-        if (!err && (id->offset < low || id->offset >= high))
-            err = -ENOENT;
-        if (err == -ENOENT) {
-            dead_id_write(id, name);
-            dead_error_set(ret_error, "there is no dead letter %.160s (any more)", name);
-        }
-        if (!err && !dead_spans_add(spans, id->service, id->partition, id->offset, id->offset + 1))
-            err = -ENOMEM;
-        if (err)
-            return err;
-    }
-    return 0;
-}
-
-int dead_desk_prepare(struct dead_desk *desk, const struct dead_order *order, struct dead_job **ret_job,
-                      struct dead_error *ret_error)
-{
-    char id[ENVELOPE_UUID_SIZE];
-    int64_t now_ms = clock_wall_ms();
-    envelope_new_id(now_ms, id);
-    struct dead_job *job = dead_job_new(id);
-    int err = job ? dead_desk_refresh(desk, ret_error) : -ENOMEM;
-    if (!err && order->id_count == 0)
-        err = dead_desk_spans(desk, order->filter.service, &job->spans, ret_error);
-    else if (!err)
-        err = add_named(desk, order, &job->spans, ret_error);
-    if (err) {
-        dead_job_free(job);
-        return err;
-    }
-    job->order = *order;
-    job->order.ids = NULL;
-    job->order.id_count = 0;
-    job->created_ms = now_ms;
-    *ret_job = job;
-    return 0;
-}
-
-int dead_desk_rehearse(struct dead_desk *desk, const struct dead_job *job, size_t limit, dead_letter_fn *show, void *arg,
-                       struct dead_progress *ret_progress, struct dead_error *ret_error)
-{
-    struct dead_scan scan = {.spans = &job->spans};
-    struct message *msg;
-    int got;
-    *ret_progress = (struct dead_progress){.phase = DEAD_WAITING};
-    while ((got = next_or_fail(desk, &scan, &msg, ret_error)) == 1) {
-        struct dead_letter letter;
-        dead_letter_read(&msg->rec, job->spans.list[scan.span].service, &letter);
-        const struct dead_mark *mark = dead_book_mark(desk->book, &letter.id);
-        enum dead_verdict verdict = dead_job_judge(job, &letter, mark);
-        ret_progress->examined++;
-        ret_progress->already += verdict == DEAD_ALREADY;
-        ret_progress->too_often += verdict == DEAD_TOO_OFTEN;
-        if (verdict == DEAD_ACT && (size_t)ret_progress->done++ < limit && !show(arg, &letter, mark)) {
-            message_free(msg);
-            got = -ENOMEM;
-            break;
-        }
-        message_free(msg);
-    }
-    dead_desk_stop(desk, &scan);
-    return got;
-}
-
-int dead_desk_write(struct dead_desk *desk, const char *kind, const char *name, struct slice value, struct dead_write *write)
-{
-    char key[DEAD_BOOK_KEY_SIZE];
-    struct headers none;
-    headers_init(&none);
-    dead_book_key(kind, name, key);
-    const struct record rec = {.topic = desk->control, .partition = 0, .offset = -1, .key = slice_of(key), .value = value};
-    return producer_send(desk->producer, &rec, &none, write);
-}
-
-struct awaited {
-    struct dead_write write; /* first: it is found by its address */
-    bool done;
-    char error[DEAD_ERROR_SIZE - 64];
-};
-
-static void note_end(struct dead_write *write, const char *error)
-{
-    struct awaited *awaited = (struct awaited *)write;
-    awaited->done = true;
-    snprintf(awaited->error, sizeof(awaited->error), "%s", error ? error : "");
-}
-
-/* Writes and waits until it is in the log, and read again from there. */
-static int write_through(struct dead_desk *desk, const char *kind, const char *name, struct slice value,
-                         struct dead_error *ret_error)
-{
-    struct awaited awaited = {.write = {.settled = note_end}};
-    int err = dead_desk_write(desk, kind, name, value, &awaited.write);
-    while (!err && !awaited.done) /* ends with the producer's time-out at the latest */
-        (void)producer_flush(desk->producer, DEAD_TIMEOUT_MS);
-    if (!err && awaited.error[0])
-        err = -EIO;
-    if (err) {
-        dead_error_set(ret_error, "cannot write to topic %s: %s", desk->control, awaited.error[0] ? awaited.error : strerror(-err));
-        return err;
-    }
-    return dead_desk_refresh(desk, ret_error);
-}
-
-int dead_desk_submit(struct dead_desk *desk, const struct dead_job *job, struct dead_error *ret_error)
-{
-    struct buf text = {0};
-    dead_job_write(&text, job);
-    int err = buf_ok(&text) ? write_through(desk, "job", job->id, buf_slice(&text), ret_error) : -ENOMEM;
-    buf_done(&text);
-    return err;
-}
-
-int dead_desk_cancel(struct dead_desk *desk, struct slice job_id, struct dead_error *ret_error)
-{
-    int err = dead_desk_refresh(desk, ret_error);
-    struct dead_job *job = err ? NULL : dead_book_job(desk->book, job_id);
-    if (err)
-        return err;
-    if (!job) {
-        dead_error_set(ret_error, "there is no job of that id");
-        return -ENOENT;
-    }
-    if (job->progress.phase >= DEAD_DONE) {
-        dead_error_set(ret_error, "the job is over already");
-        return -EALREADY;
-    }
-    return write_through(desk, "cancel", job->id, SLICE("{}"), ret_error);
 }
