@@ -100,9 +100,10 @@ class Process:
 
 
 def busy_seconds():
-    user, nice, system, _idle, _iowait, irq, softirq = map(
-        int, pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:8])
-    return (user + nice + system + irq + softirq) / TICKS
+    """With what a hypervisor gave to other machines meanwhile (steal): that is not ours either."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(
+        int, pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS
 
 
 def loopback_bytes():
