@@ -31,9 +31,7 @@ int loop_add(struct loop *loop, int fd, unsigned tag)
 size_t loop_wait_list(struct loop *loop, int64_t until_ns, uint32_t ret_tags[LOOP_LIST_MAX])
 {
     struct epoll_event events[LOOP_LIST_MAX];
-    int64_t wait_ns = until_ns - clock_mono_ns();
-    if (wait_ns < 0)
-        wait_ns = 0;
+    int64_t now_ns = clock_mono_ns(), wait_ns = until_ns > now_ns ? until_ns - now_ns : 0; /* compared first: it may be INT64_MIN, "at once" */
     struct timespec timeout = {.tv_sec = wait_ns / 1000000000, .tv_nsec = wait_ns % 1000000000};
     int n = epoll_pwait2(loop->epoll_fd, events, LOOP_LIST_MAX, &timeout, NULL);
     for (int i = 0; i < n; i++)

@@ -15,7 +15,7 @@ int loop_open(struct loop *loop) __attribute__((warn_unused_result));
 void loop_close(struct loop *loop);
 /** Watches `fd` for reading; `tag` is what the waits say of it, 0..31 where loop_wait() is used. 0 or -errno. */
 int loop_add(struct loop *loop, int fd, unsigned tag) __attribute__((warn_unused_result));
-/** Waits until a descriptor is readable or `until_ns` (clock_mono_ns()) has come: a bit for each readable tag. */
+/** Waits until a descriptor is readable or `until_ns` (clock_mono_ns(); any value, INT64_MIN too) has come: a bit for each readable tag. */
 uint32_t loop_wait(struct loop *loop, int64_t until_ns);
 #define LOOP_LIST_MAX 64
 /** The same for tags of any size: how many it has written. The others that are readable are said by the next call. */
