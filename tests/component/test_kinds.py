@@ -130,6 +130,7 @@ class Memory(ClusterTest):
     """40 MiB for all, 30 for one."""
 
     weight = 20
+    plain = "megabytes of arithmetic; Kinds has each kernel with little"
     options = {"gateway_flags": ["--deadline", "60s"], "compute_workers": 0}
 
     @classmethod

@@ -45,6 +45,7 @@ class Throttled(ClusterTest):
 
 
 class Behind(ClusterTest):
+    plain = "tens of thousands of commands for a worker to be behind by seconds"
     options = {"item_workers": 1, "compute_workers": 0}
 
     def produce(self, count, partition, first):

@@ -28,6 +28,7 @@ class Rolling(unittest.TestCase):
     """Two gateways behind HAProxy, and clients that send POSTs without an Idempotency-Key: so nobody repeats one for them."""
 
     weight = 60
+    plain = "most of it is HAProxy; test_drain stops gateways under load, too"
     plan = staticmethod(create_and_read)
     options = {"gateways": 2, "compute_workers": 0, "gateway_flags": FLAGS}
     clients = 8  # that keep their connection, and as many that do not

@@ -29,6 +29,7 @@ def freeze(cluster):
 
 class Unreachable(BreakingTest):
     weight = 40
+    plain = "it waits for the time-outs of Kafka's clients; test_kafka_gone_is_503_at_once_and_recovers and test_endings lose the broker, too"
 
     def operation(self, cluster, n):
         begun = cluster.http().post("/computations/", {"kind": "primes", "params": {"n": n}}, Prefer="respond-async")

@@ -7,7 +7,8 @@ Each class runs in a process of its own with a cluster of its own. When few of m
 test that passes then is named as FLAKY and counted as passed, since a machine that stood still for seconds is no error of ours; one that
 fails again has failed. A class that says `once = "why"`, or a test with the decorator @once("why") of processes.py, runs in the suite component
 with the plain build only: what it tests is no more ours, or no different, on another broker or under a sanitizer. --only-once runs just
-those: CI does so where the other runs have all else. The end names what failed, was skipped or is flaky; the last line is "N passed,
+those: CI does so where the other runs have all else. A class that says `plain = "why"` runs on each broker, but not under sanitizers: it
+waits or computes for long on paths that quicker ones take as well. The end names what failed, was skipped or is flaky; the last line is "N passed,
 N failed, N skipped".
 """
 
@@ -50,11 +51,14 @@ def chosen_tests(value, title, pattern, once):
     names = []
     for name in unittest.defaultTestLoader.getTestCaseNames(value):
         why = getattr(value, "once", None) or getattr(getattr(value, name), "once", None)
+        plain = os.environ.get("ROUNDTRIP_TEST_SANITIZER") and getattr(value, "plain", None)
         if pattern:
             if pattern in f"{title}.{name}":
                 names.append(name)
         elif why and once == "leave":
             print(f"     {title}.{name} runs with the plain build on the embedded broker only: {why}")
+        elif plain:
+            print(f"     {title}.{name} runs with the plain build only: {plain}")
         elif why or once != "only":
             names.append(name)
     return names
