@@ -5,7 +5,7 @@
 
 Each class runs in a process of its own with a cluster of its own. When few of many fail, their classes run once more, one at a time: a
 test that passes then is named as FLAKY and counted as passed, since a machine that stood still for seconds is no error of ours; one that
-fails again has failed. A class that says `once = "why"`, or a test with the decorator @once("why") of processes.py, runs in the suite component
+fails again has failed, and so has one in which a sanitizer reported something: that a race is rare makes it none the less one. A class that says `once = "why"`, or a test with the decorator @once("why") of processes.py, runs in the suite component
 with the plain build only: what it tests is no more ours, or no different, on another broker or under a sanitizer. --only-once runs just
 those: CI does so where the other runs have all else. A class that says `plain = "why"` runs on each broker, but not under sanitizers: it
 waits or computes for long on paths that quicker ones take as well. The end names what failed, was skipped or is flaky; the last line is "N passed,
@@ -172,6 +172,11 @@ def failed_tests(result):
     return {line["test"] for line in result[0] if line["outcome"] == "failed"}
 
 
+def has_report(result):
+    """Did a sanitizer say something in one of its processes (cluster.py)?"""
+    return any("sanitizer report" in line["detail"] for line in result[0])
+
+
 def retry(failures, counts, verbose):
     """Their classes once more; what is left failed is what fails now. Returns the second results, and the names of flaky tests."""
     flaky, results = [], []
@@ -227,7 +232,8 @@ def main():
             else:
                 results.append(result)
     if len(failures) <= RETRIED_MAX and len(jobs) > len(failures):
-        again, flaky = retry(failures, counts, arguments.verbose)
+        results += [result for _, result in failures if has_report(result)]
+        again, flaky = retry([failure for failure in failures if not has_report(failure[1])], counts, arguments.verbose)
         results += again
     else:
         results += [result for _, result in failures]
