@@ -19,6 +19,7 @@ SLACK = float(os.environ.get("ROUNDTRIP_TEST_SLACK") or (4.0 if SANITIZED else 1
 READY_SECONDS = 60
 
 STARTED = []  # every Process and Kafka, for stop_all()
+REPORTED = []  # names of those in whose logs a sanitizer's report was found: runner.py runs no such class again
 
 REPORTS = re.compile(r"(ERROR: AddressSanitizer|WARNING: ThreadSanitizer|runtime error:|ERROR: LeakSanitizer)")
 
@@ -143,7 +144,10 @@ class Process:
         return int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def reports(self):
-        return REPORTS.findall(self.log())
+        found = REPORTS.findall(self.log())
+        if found:
+            REPORTED.append(self.name)
+        return found
 
 
 class Kafka:

@@ -5,11 +5,11 @@
 
 Each class runs in a process of its own with a cluster of its own. When few of many fail, their classes run once more, one at a time: a
 test that passes then is named as FLAKY and counted as passed, since a machine that stood still for seconds is no error of ours; one that
-fails again has failed, and so has one in which a sanitizer reported something: that a race is rare makes it none the less one. A class that says `once = "why"`, or a test with the decorator @once("why") of processes.py, runs in the suite component
-with the plain build only: what it tests is no more ours, or no different, on another broker or under a sanitizer. --only-once runs just
-those: CI does so where the other runs have all else. A class that says `plain = "why"` runs on each broker, but not under sanitizers: it
-waits or computes for long on paths that quicker ones take as well. The end names what failed, was skipped or is flaky; the last line is "N passed,
-N failed, N skipped".
+fails again has failed, and so has one in which a sanitizer reported something: that a race is rare makes it none the less one. A class that
+says `once = "why"`, or a test with the decorator @once("why") of processes.py, runs in the suite component with the plain build only: what it
+tests is no more ours, or no different, on another broker or under a sanitizer. --only-once runs just those: CI does so where the other runs
+have all else. A class that says `plain = "why"` runs on each broker, but not under sanitizers: it waits or computes for long on paths that
+quicker ones take as well. The end names what failed, was skipped or is flaky; the last line is "N passed, N failed, N skipped".
 """
 
 import argparse
@@ -30,6 +30,7 @@ SUPPORT = pathlib.Path(__file__).resolve().parent
 TESTS = SUPPORT.parent
 CLASS_SECONDS = 600  # or more, by the class' `limit_seconds`
 RETRIED_MAX = 4  # classes; when more fail it is no accident
+REPORTED = 3  # exit code of a class in which a sanitizer reported something
 
 
 def load(path):
@@ -46,12 +47,12 @@ def test_files(suite):
     return [path for folder in folders for path in sorted((TESTS / folder).glob("test_*.py"))]
 
 
-def chosen_tests(value, title, pattern, once):
+def chosen_tests(value, title, pattern, once, sanitized):
     """Names of a class' tests. `once`: "run" those of one run as well, "only" nothing else, "leave" them out."""
+    plain = sanitized and getattr(value, "plain", None)
     names = []
     for name in unittest.defaultTestLoader.getTestCaseNames(value):
         why = getattr(value, "once", None) or getattr(getattr(value, name), "once", None)
-        plain = os.environ.get("ROUNDTRIP_TEST_SANITIZER") and getattr(value, "plain", None)
         if pattern:
             if pattern in f"{title}.{name}":
                 names.append(name)
@@ -66,13 +67,13 @@ def chosen_tests(value, title, pattern, once):
 
 def test_classes(suite, pattern, only_once):
     found = []
-    plain = suite == "component" and not os.environ.get("ROUNDTRIP_TEST_SANITIZER")
-    once = "only" if only_once else "run" if plain else "leave"
+    sanitized = bool(os.environ.get("ROUNDTRIP_TEST_SANITIZER"))
+    once = "only" if only_once else "run" if suite == "component" and not sanitized else "leave"
     for path in test_files(suite):
         for name, value in inspect.getmembers(load(path), inspect.isclass):
             if not issubclass(value, unittest.TestCase) or value.__module__ != path.stem:
                 continue
-            chosen = chosen_tests(value, f"{path.stem}.{name}", pattern, once)
+            chosen = chosen_tests(value, f"{path.stem}.{name}", pattern, once, sanitized)
             if chosen:
                 found.append((path, name, chosen, max(CLASS_SECONDS, getattr(value, "limit_seconds", 0)), getattr(value, "weight", len(chosen))))
     return [item[:4] for item in sorted(found, key=lambda item: -item[4])]
@@ -123,10 +124,11 @@ def run_class(path, name, tests):
     suite = unittest.TestSuite(getattr(module, name)(test) for test in tests)
     result = LineResult()
     suite.run(result)
-    return 0 if result.wasSuccessful() else 1
+    return REPORTED if processes.REPORTED else 0 if result.wasSuccessful() else 1
 
 
 def spawn(path, name, tests, limit):
+    """A class in a process of its own: (a dict a test, what tests printed, its errors, whether a sanitizer reported something)."""
     command = [sys.executable, __file__, "--child", str(path), name, ",".join(tests)]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -147,7 +149,7 @@ def spawn(path, name, tests, limit):
         if test not in reported and not broken:
             lines.append({"test": f"{path.stem}.{name}.{test}", "outcome": "failed", "seconds": 0.0,
                           "detail": "it did not come to an end"})
-    return lines, said, err
+    return lines, said, err, child.returncode == REPORTED
 
 
 def show(line):
@@ -158,7 +160,7 @@ def show(line):
 
 
 def report(result, counts, verbose):
-    lines, said, stderr = result
+    lines, said, stderr, _ = result
     for text in said:  # what a test measured
         print(f"     {text}", flush=True)
     for line in lines:
@@ -170,11 +172,6 @@ def report(result, counts, verbose):
 
 def failed_tests(result):
     return {line["test"] for line in result[0] if line["outcome"] == "failed"}
-
-
-def has_report(result):
-    """Did a sanitizer say something in one of its processes (cluster.py)?"""
-    return any("sanitizer report" in line["detail"] for line in result[0])
 
 
 def retry(failures, counts, verbose):
@@ -227,13 +224,12 @@ def main():
         for job in concurrent.futures.as_completed(jobs):
             result = job.result()
             report(result, counts, arguments.verbose)
-            if failed_tests(result):
+            if failed_tests(result) and not result[3]:
                 failures.append((jobs[job], result))
             else:
                 results.append(result)
     if len(failures) <= RETRIED_MAX and len(jobs) > len(failures):
-        results += [result for _, result in failures if has_report(result)]
-        again, flaky = retry([failure for failure in failures if not has_report(failure[1])], counts, arguments.verbose)
+        again, flaky = retry(failures, counts, arguments.verbose)
         results += again
     else:
         results += [result for _, result in failures]
