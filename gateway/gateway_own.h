@@ -58,8 +58,8 @@ void gateway_name_instance(struct gateway *gateway);
 void gateway_raise_descriptor_limit(int64_t connections);
 
 /*
- * Each part in turn, in this order; 0 or -errno, and then it has said what to do about it. What is open is closed at the end of gateway_run(),
- * whichever of them failed.
+ * Each part in turn, in this order. 0 or -errno, and then the reason is logged, but where only memory was short. What is open is closed at the
+ * end of gateway_run(), whichever of them failed.
  */
 
 /** Who may call, and how. Before anything else: a wrong file is a mistake that should cost no time. */
@@ -70,8 +70,11 @@ int gateway_open_listener(struct gateway *gateway) __attribute__((warn_unused_re
 int gateway_open_tables(struct gateway *gateway) __attribute__((warn_unused_result));
 /** Kafka: the link, the logs of events, the bus thread. Of these nothing is left open when it fails. */
 int gateway_open_bus(struct gateway *gateway) __attribute__((warn_unused_result));
+/** What each request goes through, of the parts so far; opens nothing. The two that follow borrow it. */
 void gateway_make_flow(struct gateway *gateway);
+/** The operators' listener and its thread, if there is to be one. */
 int gateway_open_admin(struct gateway *gateway) __attribute__((warn_unused_result));
+/** The HTTP threads; with serve-early clients are let in from here on, else once the gateway is ready. */
 int gateway_open_http(struct gateway *gateway) __attribute__((warn_unused_result));
 
 #endif

@@ -32,7 +32,7 @@ static void end_exchange(struct replies *replies, struct exchange *x, enum outco
     x->outcome = outcome;
     x->ended_ns = clock_mono_ns();
     degrade_ended(replies->options.degrade, x, outcome, x->ended_ns);
-    if (outcome == OUTCOME_REPLIED && x->sent_ns != 0)
+    if (outcome == OUTCOME_REPLIED)
         producer_answered(replies->options.link->producer, x->ended_ns - x->sent_ns);
     if (x->keyed) { /* before the answer leaves: the next request may come at once */
         x->keyed = false;
