@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "component"
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from cluster import BreakingTest, Cluster
+from kafka_client import ends
 from processes import wait_for
 
 TOPICS = ("item.events", "compute.events", "dlq.item.commands", "control")
@@ -19,7 +20,7 @@ def copy(topic, source, target):
     consumer = Consumer({"bootstrap.servers": source, "group.id": "backup", "enable.auto.commit": False})
     producer = Producer({"bootstrap.servers": target, "enable.idempotence": True})
     partitions = consumer.list_topics(topic, 10).topics[topic].partitions
-    left = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), 10)[1] for p in partitions}
+    left = {p: ends(consumer, topic, p)[1] for p in partitions}
     consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
     count = 0
     while any(consumer.position([TopicPartition(topic, p)])[0].offset < end for p, end in left.items() if end > 0):
